@@ -8,11 +8,13 @@
 
 #include "base/str.h"
 
-typedef struct Buffer {
+typedef struct Buffer Buffer;
+
+struct Buffer {
     char *ptr;
     size_t len;
     size_t capacity;
-} Buffer;
+};
 
 void buffer_release(Buffer *buffer);
 void buffer_clear(Buffer *buffer);  // keeps the memory

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "base/attributes.h"
+#include "base/err.h"
 #include "base/str.h"
 
 // Says which row of a table is being looked at, so that a failed assertion can be placed.
