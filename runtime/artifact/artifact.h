@@ -1,9 +1,12 @@
-// artifact.h - NAME.flowc: magic, section table, digest, signatures; nothing of it is used before all of it is verified.
+// artifact.h - NAME.flowc: magic, section table, digest, signatures; nothing of it is used before
+// all of it is verified.
 //
-//   magic "FLOWC\r\n\x1a" (8) · version u32 · section count u32 · table · sections, each 8-byte aligned, zero padding
-//   table entry: tag (4 bytes) · flags u32 (1: critical) · offset u64 · size u64 · BLAKE2b-256 (32): 56 bytes, by tag
-//   digest = BLAKE2b-256 over header and table. Behind the last section: signature block, outside the digest.
-// Every byte is covered: padding must be zero, sections must follow each other, nothing may stand between or behind.
+//   magic "FLOWC\r\n\x1a" (8) · version u32 · section count u32 · table · sections, each 8-byte
+//   aligned, zero padding table entry: tag (4 bytes) · flags u32 (1: critical) · offset u64 · size
+//   u64 · BLAKE2b-256 (32): 56 bytes, by tag digest = BLAKE2b-256 over header and table. Behind the
+//   last section: signature block, outside the digest.
+// Every byte is covered: padding must be zero, sections must follow each other, nothing may stand
+// between or behind.
 #ifndef FLOW_ARTIFACT_ARTIFACT_H
 #define FLOW_ARTIFACT_ARTIFACT_H
 
@@ -41,7 +44,8 @@ typedef struct Signature {
 } Signature;
 
 void key_generate(PublicKey *public_key, SecretKey *secret_key);
-// minisign's text forms. A secret key is encrypted with `password`; the empty password leaves it in clear.
+// minisign's text forms. A secret key is encrypted with `password`; the empty password leaves it in
+// clear.
 Str public_key_to_text(Arena *arena, const PublicKey *key);
 MUST_CHECK Err public_key_from_text(Str text, PublicKey *out);
 MUST_CHECK Err secret_key_to_text(Arena *arena, const SecretKey *key, Str password, Str *out);
@@ -68,14 +72,16 @@ typedef struct Chunks {
 MUST_CHECK Err chunks_open(Str bytes, Chunks *out);
 Str chunks_get(const Chunks *chunks, uint32_t number);
 
-// Named files (FILE): u32 count, then per file u32 name length, u32 size, name, bytes; sorted by name.
+// Named files (FILE): u32 count, then per file u32 name length, u32 size, name, bytes; sorted by
+// name.
 typedef struct ArtifactFile {
     Str name, bytes;
 } ArtifactFile;
 void files_encode(const ArtifactFile *files, uint32_t count, Buffer *out);
 MUST_CHECK Err files_open(Str bytes, Arena *arena, ArtifactFile **files, uint32_t *count);
 
-// SMAP: per leaf site and per node a place in the source. Sites are numbered over the whole artifact from 1.
+// SMAP: per leaf site and per node a place in the source. Sites are numbered over the whole
+// artifact from 1.
 typedef struct SourceMapEntry {
     uint32_t line, column;  // from 1, code points
     uint32_t start, len;    // bytes
@@ -118,20 +124,24 @@ typedef struct Artifact {
 // The bytes of a file: a regular file, opened without following links, at most ARTIFACT_SIZE_MAX.
 MUST_CHECK Err artifact_read(const char *path, Arena *arena, Str *out);
 MUST_CHECK Err artifact_read_fd(int fd, const char *name, Arena *arena, Str *out);
-// Structure, every digest, the form of the signature block. Executes and decodes nothing. ERR_REFUSED with the reason.
+// Structure, every digest, the form of the signature block. Executes and decodes nothing.
+// ERR_REFUSED with the reason.
 MUST_CHECK Err artifact_open(Str bytes, Artifact *out);
-// Versions (format, host API, leaf ABI, bytecode), manifest, plan, chunks, files. Only after artifact_open and trust.
-MUST_CHECK Err artifact_decode(Artifact *artifact, Str bytecode_version, uint32_t leaf_abi, Arena *arena);
+// Versions (format, host API, leaf ABI, bytecode), manifest, plan, chunks, files. Only after
+// artifact_open and trust.
+MUST_CHECK Err artifact_decode(Artifact *artifact, Str bytecode_version, uint32_t leaf_abi,
+                               Arena *arena);
 Str artifact_section(const Artifact *artifact, const char *tag);  // empty where there is none
-// Over PLAN, STRS, LEAF, MODS, FILE and MANI without its source digest: equal for flows that differ in layout only.
+// Over PLAN, STRS, LEAF, MODS, FILE and MANI without its source digest: equal for flows that differ
+// in layout only.
 MUST_CHECK Err artifact_semantic_digest(const Artifact *artifact, Arena *arena, Hash *out);
 // True where one of the signatures is of this key and right.
 bool artifact_is_signed_by(const Artifact *artifact, const PublicKey *key);
 
 // --- trust --------------------------------------------------------------------------------------
 
-// A trust file: lines `PUBLIC-KEY NAMESPACES NOT-BEFORE NOT-AFTER`; namespaces comma separated, `*` any, `a.b` with all
-// below; dates yyyy-mm-dd or `-`. `#` begins a comment.
+// A trust file: lines `PUBLIC-KEY NAMESPACES NOT-BEFORE NOT-AFTER`; namespaces comma separated, `*`
+// any, `a.b` with all below; dates yyyy-mm-dd or `-`. `#` begins a comment.
 typedef struct TrustEntry {
     PublicKey key;
     Str namespaces;
@@ -144,7 +154,7 @@ typedef struct Trust {
 } Trust;
 MUST_CHECK Err trust_parse(Str text, Str name, Arena *arena, Trust *out);
 // ERR_REFUSED with the reason: unsigned, unknown key, namespace, date.
-MUST_CHECK Err trust_check(const Trust *trust, const Artifact *artifact, Str flow_namespace, int64_t now_seconds,
-                           const TrustEntry **signer);
+MUST_CHECK Err trust_check(const Trust *trust, const Artifact *artifact, Str flow_namespace,
+                           int64_t now_seconds, const TrustEntry **signer);
 
 #endif

@@ -1,8 +1,9 @@
 // event.h - everything that ever happens to an execution, as data.
 //
-// Two marked classes: outside events report (a command, a result, the clock), decisions follow from them. Folding only
-// applies; it never decides. A batch of decisions names the last outside event it has seen. Times, ids and jitter are in
-// the events, so a fold needs no clock. event_write and event_read give the JSON that the store keeps.
+// Two marked classes: outside events report (a command, a result, the clock), decisions follow from
+// them. Folding only applies; it never decides. A batch of decisions names the last outside event
+// it has seen. Times, ids and jitter are in the events, so a fold needs no clock. event_write and
+// event_read give the JSON that the store keeps.
 #ifndef FLOW_ENGINE_EVENT_H
 #define FLOW_ENGINE_EVENT_H
 
@@ -35,34 +36,35 @@ bool state_is_terminal(State state);
 
 typedef enum EventKind {
     // Written into stores: numbers are for ever.
-    EVENT_CREATED = 1,     // outside: ids, inputs, labels, trigger, parent, original, attempt
-    EVENT_STATE = 2,       // the execution's state
-    EVENT_TASKRUN = 3,     // a task run comes to be
-    EVENT_FRAME = 4,       // an iteration: (parent frame, loop run, index, key or value)
-    EVENT_TASKSTATE = 5,   // a task run's state
-    EVENT_RESOLVED = 6,    // outside: a leaf's value or error, for a slot
-    EVENT_STARTED = 7,     // outside: intent: attempt, idempotency key, rendered properties (secrets as references)
+    EVENT_CREATED = 1,    // outside: ids, inputs, labels, trigger, parent, original, attempt
+    EVENT_STATE = 2,      // the execution's state
+    EVENT_TASKRUN = 3,    // a task run comes to be
+    EVENT_FRAME = 4,      // an iteration: (parent frame, loop run, index, key or value)
+    EVENT_TASKSTATE = 5,  // a task run's state
+    EVENT_RESOLVED = 6,   // outside: a leaf's value or error, for a slot
+    EVENT_STARTED = 7,    // outside: intent: attempt, idempotency key, rendered properties (secrets
+                          // as references)
     EVENT_CHECKPOINT = 8,  // outside: what a task wants to remember: remote id, pid and start time
     EVENT_ENDED = 9,       // outside: result of an attempt
-    EVENT_DONE = 10,       // outside: STARTED, ENDED and the end state of an effect-free task in one row
-    EVENT_RETRY_AT = 11,   // decision: the next attempt and when
-    EVENT_TIMER_SET = 12,  // decision
-    EVENT_FIRED = 13,      // outside: a timer
-    EVENT_PAUSED = 14,     // decision: what is waited for
-    EVENT_RESUMED = 15,    // outside: a person; values of onResume
-    EVENT_CHILD = 16,      // decision: a child execution and its id
+    EVENT_DONE = 10,  // outside: STARTED, ENDED and the end state of an effect-free task in one row
+    EVENT_RETRY_AT = 11,     // decision: the next attempt and when
+    EVENT_TIMER_SET = 12,    // decision
+    EVENT_FIRED = 13,        // outside: a timer
+    EVENT_PAUSED = 14,       // decision: what is waited for
+    EVENT_RESUMED = 15,      // outside: a person; values of onResume
+    EVENT_CHILD = 16,        // decision: a child execution and its id
     EVENT_CHILD_ENDED = 17,  // outside
-    EVENT_KILL = 18,       // outside
-    EVENT_RESTARTED = 19,  // outside: what is reset and dropped
-    EVENT_COPIED = 20,     // outside: task runs taken over from the execution that this one replays
-    EVENT_MARKED = 21,     // outside
-    EVENT_UNKNOWN = 22,    // outside: an attempt with intent and no result, found after a crash
+    EVENT_KILL = 18,         // outside
+    EVENT_RESTARTED = 19,    // outside: what is reset and dropped
+    EVENT_COPIED = 20,   // outside: task runs taken over from the execution that this one replays
+    EVENT_MARKED = 21,   // outside
+    EVENT_UNKNOWN = 22,  // outside: an attempt with intent and no result, found after a crash
     EVENT_UNKNOWN_RESOLVED = 23,  // outside: a person said what it was
-    EVENT_VARS = 24,       // decision: SetVariables, UnsetVariables
-    EVENT_LABELS = 25,     // decision
-    EVENT_OUTPUTS = 26,    // outside: the flow's outputs or the error of rendering them
+    EVENT_VARS = 24,              // decision: SetVariables, UnsetVariables
+    EVENT_LABELS = 25,            // decision
+    EVENT_OUTPUTS = 26,           // outside: the flow's outputs or the error of rendering them
     EVENT_SLA = 27,
-    EVENT_OWNER = 28,      // outside: a process took the execution
+    EVENT_OWNER = 28,  // outside: a process took the execution
 } EventKind;
 
 bool event_is_decision(EventKind kind);
@@ -75,7 +77,7 @@ typedef enum Begun { BEGUN_NEVER, BEGUN_UNKNOWN, BEGUN_FAILED } Begun;
 
 typedef struct Event {
     EventKind kind;
-    int64_t seq;      // 0 until stored
+    int64_t seq;  // 0 until stored
     int64_t time_ms;
     RunId run;        // the task run it is about; zero: the execution
     State state;      // STATE, TASKSTATE, ENDED, DONE, CHILD_ENDED, MARKED
@@ -92,9 +94,12 @@ typedef struct Event {
     Str id;           // CREATED, CHILD, CHILD_ENDED: execution id; TIMER_SET, FIRED: timer key
     Str task;         // TASKRUN: task id
     Str text;         // messages; FRAME: value or key as text
-    Str error_class;  // ENDED: ok throttled transient auth ambiguous permanent unknown timeout killed
-    Value value;      // RESOLVED: result; STARTED: properties; ENDED, DONE: outputs; CREATED: inputs; RESUMED: values
-    Value more;       // CREATED: {labels, trigger, parent, original, attempt, namespace, flow}; ENDED: {metrics, log, effects}
+    Str error_class;  // ENDED: ok throttled transient auth ambiguous permanent unknown timeout
+                      // killed
+    Value value;  // RESOLVED: result; STARTED: properties; ENDED, DONE: outputs; CREATED: inputs;
+                  // RESUMED: values
+    Value more;   // CREATED: {labels, trigger, parent, original, attempt, namespace, flow}; ENDED:
+                  // {metrics, log, effects}
 } Event;
 
 // JSON of everything but seq and time. Members that are empty are left out. Lossless (a test).

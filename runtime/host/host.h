@@ -1,9 +1,11 @@
-// host.h - what task modules can do, and nothing else: the host API of design §11 over proc, net, secret, store.
+// host.h - what task modules can do, and nothing else: the host API of design §11 over proc, net,
+// secret, store.
 //
-// Modules run as coroutines in the Lua state of the execution's LeafVm, each with an environment of its own. The driver
-// (run) starts an attempt with rendered properties and learns by callbacks what it says and how it ends. Everything that
-// touches the world goes through one place, effect(), which describes the effect before it is performed; in plan
-// mode it describes and returns a placeholder instead. A real run and a plan therefore tell the same story.
+// Modules run as coroutines in the Lua state of the execution's LeafVm, each with an environment of
+// its own. The driver (run) starts an attempt with rendered properties and learns by callbacks what
+// it says and how it ends. Everything that touches the world goes through one place, effect(),
+// which describes the effect before it is performed; in plan mode it describes and returns a
+// placeholder instead. A real run and a plan therefore tell the same story.
 #ifndef FLOW_HOST_HOST_H
 #define FLOW_HOST_HOST_H
 
@@ -32,14 +34,15 @@ typedef struct HostOptions {
     LeafVm *vm;
     Secrets *secrets;
     Loop *loop;
-    Store *store;             // key-value, paths; NULL in plan mode
+    Store *store;  // key-value, paths; NULL in plan mode
     const Clock *clock;
     Str execution_id, flow_namespace, flow_id;
-    Str work_folder;          // below which working directories are made; absolute
-    Str storage_folder;       // internal storage of the execution
-    Str files_folder;         // namespace files given by `--files`; may be empty: then the artifact's FILE
-    const char *const *env;   // environment of children, NULL-terminated, without what design §16 removes
-    Str const *allowed_paths; // for file:///
+    Str work_folder;     // below which working directories are made; absolute
+    Str storage_folder;  // internal storage of the execution
+    Str files_folder;  // namespace files given by `--files`; may be empty: then the artifact's FILE
+    const char *const
+        *env;  // environment of children, NULL-terminated, without what design §16 removes
+    Str const *allowed_paths;  // for file:///
     uint32_t allowed_path_count;
 } HostOptions;
 
@@ -50,15 +53,15 @@ void host_free(Host *host);  // ends what still runs
 typedef struct HostResult {
     bool is_ok;
     bool is_killed, is_timeout;
-    Str state;        // "", or a final state the task itself asked for: SUCCESS, WARNING, FAILED, …
-    Str message;      // of a failure
-    Str error_class;  // throttled transient auth ambiguous permanent
+    Str state;    // "", or a final state the task itself asked for: SUCCESS, WARNING, FAILED, …
+    Str message;  // of a failure
+    Str error_class;         // throttled transient auth ambiguous permanent
     int64_t retry_after_ms;  // -1: none
-    bool has_begun;   // an effect was started
+    bool has_begun;          // an effect was started
     int32_t exit_code;       // -1: no process
-    Value outputs;    // a map; secrets as recipes
-    Value metrics;    // list of {name, type, value, tags}
-    Value effects;    // list of effect descriptions, masked
+    Value outputs;           // a map; secrets as recipes
+    Value metrics;           // list of {name, type, value, tags}
+    Value effects;           // list of effect descriptions, masked
 } HostResult;
 
 typedef struct HostCallbacks {
@@ -72,29 +75,37 @@ typedef struct HostCallbacks {
 } HostCallbacks;
 
 typedef struct HostStart {
-    uint32_t module;      // index into the plan's modules
+    uint32_t module;  // index into the plan's modules
     Str task_id, task_type, run_id, value;
     Str idempotency_key;
     int32_t attempt;
-    Value props;          // rendered; secrets as recipes
-    Value context;        // what `host.context` shows: ids, labels, traceparent
-    Str workdir;          // shared folder of a WorkingDirectory; empty: one of its own, removed at the end
-    int64_t timeout_ms;   // 0: none
-    int log_level;        // lines below are dropped
+    Value props;    // rendered; secrets as recipes
+    Value context;  // what `host.context` shows: ids, labels, traceparent
+    Str workdir;  // shared folder of a WorkingDirectory; empty: one of its own, removed at the end
+    int64_t timeout_ms;  // 0: none
+    int log_level;       // lines below are dropped
     HostCallbacks callbacks;
-    void *user;           // the caller's
+    void *user;  // the caller's
 } HostStart;
 
 // Begins an attempt; `ended` may be called before it returns (effect-free tasks always do).
 HostTask *host_start(Host *host, const HostStart *start);
-// The same for an attempt whose result is unknown: the module's `recover`, else by its `idempotent` (HOST_ASK).
-typedef enum HostRecovery { HOST_RERUN, HOST_RERUN_KEYED, HOST_CALL_RECOVER, HOST_ASK } HostRecovery;
+// The same for an attempt whose result is unknown: the module's `recover`, else by its `idempotent`
+// (HOST_ASK).
+typedef enum HostRecovery {
+    HOST_RERUN,
+    HOST_RERUN_KEYED,
+    HOST_CALL_RECOVER,
+    HOST_ASK
+} HostRecovery;
 HostRecovery host_recovery(Host *host, uint32_t module, Value props);
 HostTask *host_recover(Host *host, const HostStart *start, Value checkpoint);
-// Calls the module's `kill`, then ends its processes and requests: TERM, grace, KILL. `ended` follows.
+// Calls the module's `kill`, then ends its processes and requests: TERM, grace, KILL. `ended`
+// follows.
 void host_cancel(HostTask *task, Str reason, bool is_timeout);
 void *host_task_user(const HostTask *task);
-// What is needed before a task can start: kind (secret, image, command, host, kubeconfig), name, ok, message.
+// What is needed before a task can start: kind (secret, image, command, host, kubeconfig), name,
+// ok, message.
 MUST_CHECK Err host_preflight(Host *host, bool offline, Arena *arena, Value *checks);
 
 #endif

@@ -1,11 +1,13 @@
-// store.h - durable state: one SQLite database per state directory, rows of events, and what is derived from them.
+// store.h - durable state: one SQLite database per state directory, rows of events, and what is
+// derived from them.
 //
-// The store knows rows, not what they mean: an event is a kind number and a JSON body, encoded by the engine. A turn
-// of the runner is one transaction: store_begin, any number of appends and derived rows, store_commit; a commit is
-// durable when it returns (WAL, synchronous=FULL) and costs one sync. Execution and task-run rows are written in the
-// same transaction and equal to a refold of the events (a test). Owners: an execution belongs to the process that
-// holds an OFD lock on owners/<id>; everything that writes takes the owner number and fails with ERR_CONFLICT
-// where it is stale. Bodies over 16 KiB live as files in blobs/, referenced from the row.
+// The store knows rows, not what they mean: an event is a kind number and a JSON body, encoded by
+// the engine. A turn of the runner is one transaction: store_begin, any number of appends and
+// derived rows, store_commit; a commit is durable when it returns (WAL, synchronous=FULL) and costs
+// one sync. Execution and task-run rows are written in the same transaction and equal to a refold
+// of the events (a test). Owners: an execution belongs to the process that holds an OFD lock on
+// owners/<id>; everything that writes takes the owner number and fails with ERR_CONFLICT where it
+// is stale. Bodies over 16 KiB live as files in blobs/, referenced from the row.
 #ifndef FLOW_STORE_STORE_H
 #define FLOW_STORE_STORE_H
 
@@ -13,8 +15,14 @@
 #include "base/crypto.h"
 #include "value/value.h"
 
-// The seam for faults: called before and after each step that matters. A test kills, fails or counts here.
-typedef enum StorePoint { STORE_BEFORE_COMMIT, STORE_AFTER_COMMIT, STORE_BEFORE_SYNC, STORE_AFTER_SYNC } StorePoint;
+// The seam for faults: called before and after each step that matters. A test kills, fails or
+// counts here.
+typedef enum StorePoint {
+    STORE_BEFORE_COMMIT,
+    STORE_AFTER_COMMIT,
+    STORE_BEFORE_SYNC,
+    STORE_AFTER_SYNC
+} StorePoint;
 typedef struct StoreSeam {
     // Non-zero makes the step fail with that errno (BEFORE points only).
     int (*at)(void *self, StorePoint point, const char *file);
@@ -24,19 +32,19 @@ typedef struct StoreSeam {
 typedef enum Durability { DURABILITY_SYNC, DURABILITY_BATCH, DURABILITY_PROCESS } Durability;
 
 typedef struct StoreOptions {
-    const char *folder;   // created with mode 0700 where it is not there
-    bool is_ephemeral;    // the same tables in memory; `folder` still holds work and log files
-    bool read_only;       // list, show, logs: never creates, never waits for a writer
+    const char *folder;  // created with mode 0700 where it is not there
+    bool is_ephemeral;   // the same tables in memory; `folder` still holds work and log files
+    bool read_only;      // list, show, logs: never creates, never waits for a writer
     Durability durability;
     uint32_t batch_ms;
-    const Clock *clock;   // NULL: clock_system()
+    const Clock *clock;     // NULL: clock_system()
     const StoreSeam *seam;  // NULL: none
 } StoreOptions;
 
 typedef struct Store Store;
 
-// Opens or creates. ERR_STORE; ERR_REFUSED for a network file system, foreign owner, newer schema (the text names the
-// version needed).
+// Opens or creates. ERR_STORE; ERR_REFUSED for a network file system, foreign owner, newer schema
+// (the text names the version needed).
 MUST_CHECK Err store_open(const StoreOptions *options, Store **out);
 void store_close(Store *store);  // no checkpoint
 const char *store_folder(const Store *store);
@@ -52,9 +60,11 @@ void store_rollback(Store *store);
 
 MUST_CHECK Err store_put_artifact(Store *store, const Hash *digest, Str bytes);  // idempotent
 MUST_CHECK Err store_get_artifact(Store *store, const Hash *digest, Arena *arena, Str *out);
-MUST_CHECK Err store_put_flow(Store *store, Str flow_namespace, Str id, const Hash *digest, int64_t *revision);
+MUST_CHECK Err store_put_flow(Store *store, Str flow_namespace, Str id, const Hash *digest,
+                              int64_t *revision);
 // revision 0: the latest. ERR_NOT_FOUND.
-MUST_CHECK Err store_get_flow(Store *store, Str flow_namespace, Str id, int64_t revision, Hash *digest, int64_t *found);
+MUST_CHECK Err store_get_flow(Store *store, Str flow_namespace, Str id, int64_t revision,
+                              Hash *digest, int64_t *found);
 MUST_CHECK Err store_remove_flow(Store *store, Str flow_namespace, Str id);
 
 // --- executions and events ----------------------------------------------------------------------
@@ -63,12 +73,12 @@ typedef struct StoreExecution {
     Str id, flow_namespace, flow_id;
     int64_t flow_revision;
     Hash artifact;
-    Str state;        // "RUNNING", …
+    Str state;  // "RUNNING", …
     Str parent, original;
     int64_t created_ms, started_ms, ended_ms;
-    Str labels;       // JSON object
-    Str reason;       // JSON, may be empty
-    Str trigger;      // JSON, may be empty
+    Str labels;   // JSON object
+    Str reason;   // JSON, may be empty
+    Str trigger;  // JSON, may be empty
     int64_t last_seq;
 } StoreExecution;
 
@@ -83,11 +93,12 @@ typedef struct StoreEvent {
     int64_t seq;  // from 1 in each execution
     int64_t time_ms;
     int32_t kind;
-    Str body;     // JSON
-    Hash128 hash; // BLAKE2b-128 of the hash before and this row
+    Str body;      // JSON
+    Hash128 hash;  // BLAKE2b-128 of the hash before and this row
 } StoreEvent;
 
-// Takes an execution for this process: a new owner number. ERR_CONFLICT where a live process holds it.
+// Takes an execution for this process: a new owner number. ERR_CONFLICT where a live process holds
+// it.
 MUST_CHECK Err store_claim(Store *store, Str execution, int64_t *owner);
 void store_release(Store *store, Str execution, int64_t owner);
 // True where a live process holds it (also this one).
@@ -97,16 +108,21 @@ bool store_is_owned(Store *store, Str execution);
 MUST_CHECK Err store_append(Store *store, Str execution, int64_t owner, StoreEvent *event);
 MUST_CHECK Err store_put_execution(Store *store, int64_t owner, const StoreExecution *row);
 MUST_CHECK Err store_put_taskrun(Store *store, int64_t owner, const StoreTaskRun *row);
-MUST_CHECK Err store_put_snapshot(Store *store, Str execution, int64_t owner, int64_t seq, Str bytes);
+MUST_CHECK Err store_put_snapshot(Store *store, Str execution, int64_t owner, int64_t seq,
+                                  Str bytes);
 
-// Calls `each` in order for the events behind `after`; its error ends the reading and is returned. The chain of
-// hashes is checked: ERR_STORE names the first row that does not fit.
+// Calls `each` in order for the events behind `after`; its error ends the reading and is returned.
+// The chain of hashes is checked: ERR_STORE names the first row that does not fit.
 typedef Err (*StoreEventVisitor)(void *self, const StoreEvent *event);
-MUST_CHECK Err store_events(Store *store, Str execution, int64_t after, StoreEventVisitor each, void *self);
+MUST_CHECK Err store_events(Store *store, Str execution, int64_t after, StoreEventVisitor each,
+                            void *self);
 // The newest snapshot; seq 0 and empty bytes where there is none.
-MUST_CHECK Err store_get_snapshot(Store *store, Str execution, Arena *arena, int64_t *seq, Str *bytes);
-MUST_CHECK Err store_get_execution(Store *store, Str id, Arena *arena, StoreExecution *out);  // ERR_NOT_FOUND
-// Ids that begin with `prefix`: the full id where exactly one does, else ERR_NOT_FOUND or ERR_INPUT (several).
+MUST_CHECK Err store_get_snapshot(Store *store, Str execution, Arena *arena, int64_t *seq,
+                                  Str *bytes);
+MUST_CHECK Err store_get_execution(Store *store, Str id, Arena *arena,
+                                   StoreExecution *out);  // ERR_NOT_FOUND
+// Ids that begin with `prefix`: the full id where exactly one does, else ERR_NOT_FOUND or ERR_INPUT
+// (several).
 MUST_CHECK Err store_find_execution(Store *store, Str prefix, Arena *arena, Str *id);
 
 typedef struct StoreFilter {
@@ -114,8 +130,10 @@ typedef struct StoreFilter {
     int64_t since_ms;
     uint32_t limit;  // 0: 100
 } StoreFilter;
-MUST_CHECK Err store_list(Store *store, const StoreFilter *filter, Arena *arena, StoreExecution **rows, uint32_t *count);
-MUST_CHECK Err store_taskruns(Store *store, Str execution, Arena *arena, StoreTaskRun **rows, uint32_t *count);
+MUST_CHECK Err store_list(Store *store, const StoreFilter *filter, Arena *arena,
+                          StoreExecution **rows, uint32_t *count);
+MUST_CHECK Err store_taskruns(Store *store, Str execution, Arena *arena, StoreTaskRun **rows,
+                              uint32_t *count);
 MUST_CHECK Err store_delete_execution(Store *store, Str id);
 
 // Commands to an execution that another process owns.
@@ -124,18 +142,22 @@ typedef struct StoreCommand {
     Str execution, name, body;
 } StoreCommand;
 MUST_CHECK Err store_send_command(Store *store, Str execution, Str name, Str body);
-MUST_CHECK Err store_take_commands(Store *store, Str execution, int64_t after, Arena *arena, StoreCommand **rows, uint32_t *count);
+MUST_CHECK Err store_take_commands(Store *store, Str execution, int64_t after, Arena *arena,
+                                   StoreCommand **rows, uint32_t *count);
 
 // --- key-value ----------------------------------------------------------------------------------
 
-MUST_CHECK Err store_kv_get(Store *store, Str kv_namespace, Str key, Arena *arena, Value *out);  // ERR_NOT_FOUND
-MUST_CHECK Err store_kv_set(Store *store, Str kv_namespace, Str key, Value value, int64_t expires_ms, bool overwrite);
+MUST_CHECK Err store_kv_get(Store *store, Str kv_namespace, Str key, Arena *arena,
+                            Value *out);  // ERR_NOT_FOUND
+MUST_CHECK Err store_kv_set(Store *store, Str kv_namespace, Str key, Value value,
+                            int64_t expires_ms, bool overwrite);
 MUST_CHECK Err store_kv_delete(Store *store, Str kv_namespace, Str key, bool *deleted);
 MUST_CHECK Err store_kv_keys(Store *store, Str kv_namespace, Str prefix, Arena *arena, Value *out);
 
 // --- paths --------------------------------------------------------------------------------------
 
-// exec/<id>/log.jsonl, exec/<id>/work/<task run>, files/…: made with mode 0700 below the state directory.
+// exec/<id>/log.jsonl, exec/<id>/work/<task run>, files/…: made with mode 0700 below the state
+// directory.
 Str store_path(const Store *store, Arena *arena, Str relative);
 
 #endif

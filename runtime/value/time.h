@@ -4,7 +4,8 @@
 
 #include "value/value.h"
 
-// Nanoseconds; ISO-8601 as Java reads it (PnDTnHnMn.nS, signs, any case), or a number of seconds where `allow_seconds`.
+// Nanoseconds; ISO-8601 as Java reads it (PnDTnHnMn.nS, signs, any case), or a number of seconds
+// where `allow_seconds`.
 MUST_CHECK Err duration_parse(Str text, bool allow_seconds, int64_t *nanoseconds);
 // Java's form: PT8H6M12.345S, PT0S. Days are written as hours.
 void duration_print(Buffer *out, int64_t nanoseconds);
@@ -42,13 +43,15 @@ MUST_CHECK Err zone_open(Str name, Arena *arena, const Zone **out);
 MUST_CHECK Err zone_from_tzif(Str name, Str bytes, Arena *arena, const Zone **out);
 bool zone_is_known(Str name);
 int32_t zone_offset_at(const Zone *zone, int64_t seconds, Str *abbreviation);
-// Of a local time: a gap takes the later offset's result, an overlap the earlier offset (as java.time does).
+// Of a local time: a gap takes the later offset's result, an overlap the earlier offset (as
+// java.time does).
 Instant zone_to_instant(const Zone *zone, const DateTime *local);
 
 // A Java date pattern compiled to operations, for printing and for parsing.
 typedef struct DatePattern DatePattern;
 MUST_CHECK Err date_pattern_compile(Str pattern, Arena *arena, const DatePattern **out);
-void date_pattern_print(const DatePattern *pattern, const DateTime *datetime, const Zone *zone, Buffer *out);
+void date_pattern_print(const DatePattern *pattern, const DateTime *datetime, const Zone *zone,
+                        Buffer *out);
 MUST_CHECK Err date_pattern_parse(const DatePattern *pattern, Str text, DateTime *out);
 
 #endif

@@ -1,0 +1,143 @@
+// flow.h - the typed model of a flow: every construct of the language, with where it stands.
+//
+// Built from the tree and the catalog; what is unknown is reported and stepped over. Everything
+// lives in one arena.
+#ifndef FLOW_FLOW_FLOW_H
+#define FLOW_FLOW_FLOW_H
+
+#include "catalog/catalog.h"
+#include "expr/expr.h"
+#include "value/convert.h"
+
+typedef struct Flow Flow;
+typedef struct Task Task;
+
+// One property as written (or supplied by a plugin default), with its schema.
+typedef struct Property {
+    Str name;
+    Span name_span;
+    Node *node;          // its value
+    const Prop *schema;  // NULL: unknown or open
+    bool is_default;     // from pluginDefaults or the project file
+} Property;
+
+typedef LIST_OF(Property) Properties;
+
+typedef enum TaskList {
+    TASKS_BODY,
+    TASKS_ERRORS,
+    TASKS_FINALLY,
+    TASKS_AFTER,
+    TASKS_ELSE,
+    TASKS_DEFAULTS,
+    TASKS_CASE,
+    TASKS_ON_PAUSE,
+    TASKS_LISTENER
+} TaskList;
+
+typedef struct TaskGroup {
+    TaskList list;
+    Str key;  // of a case
+    Span key_span;
+    Node *node;  // the YAML list
+    LIST_OF(Task *) tasks;
+} TaskGroup;
+
+typedef struct Retry {
+    Node *node;
+    Str type, behavior;
+    int64_t interval, min_interval, max_interval, max_duration;  // milliseconds, 0: absent
+    int64_t max_attempts;                                        // 0: absent
+    double delay_factor;                                         // 0: absent
+    bool warning_on_retry;
+} Retry;
+
+struct Task {
+    Str id;
+    Span id_span;
+    Str type_name;  // as written
+    Span type_span;
+    const TaskType *type;  // NULL: unknown
+    Node *node;
+    Task *parent;           // NULL at the top
+    TaskGroup *group;       // the list it stands in
+    uint32_t index;         // in pre-order over the flow
+    Properties properties;  // without child lists, id, type
+    LIST_OF(TaskGroup *) groups;
+    LIST_OF(Str) depends_on;  // in a Dag
+    LIST_OF(Span) depends_spans;
+    Retry *retry;
+    bool is_disabled, allow_failure, allow_warning;
+    bool has_version;  // `version:` given: the catalog may not fit
+    Flow *flow;
+};
+
+typedef struct InputDecl {
+    Str id;
+    Span id_span;
+    InputType type;
+    bool has_type;  // a known type was given
+    Span type_span;
+    InputType item_type;
+    bool is_required;
+    Node *node;
+    Node *defaults, *prefill, *expression, *values, *validator, *min, *max, *after, *before,
+        *condition;
+    LIST_OF(Str) depends_on;
+    LIST_OF(Span) depends_spans;
+    LIST_OF(struct InputDecl *) children;  // FORM
+    bool allow_custom, auto_first;
+    Str display_name;
+    LIST_OF(Str) extensions;
+} InputDecl;
+
+typedef struct OutputDecl {
+    Str id;
+    Span id_span;
+    InputType type;
+    bool has_type, is_required;
+    Node *node, *value;
+} OutputDecl;
+
+typedef struct TriggerDecl {
+    Str id;
+    Span id_span, type_span;
+    Str type_name;
+    const TaskType *type;
+    Node *node;
+    Properties properties;
+    bool is_disabled;
+} TriggerDecl;
+
+struct Flow {
+    const Tree *tree;
+    Node *node;
+    uint32_t file;
+    Str id, flow_namespace, description;
+    Span id_span, namespace_span;
+    bool is_disabled;
+    LIST_OF(InputDecl *) inputs;
+    LIST_OF(OutputDecl *) outputs;
+    LIST_OF(TriggerDecl *) triggers;
+    LIST_OF(TaskGroup *) groups;  // body, errors, finally, afterExecution, listeners
+    LIST_OF(Task *) all_tasks;    // pre-order
+    Node *variables, *labels, *concurrency, *sla, *checks, *plugin_defaults, *retry_node;
+    Retry *retry;
+};
+
+typedef struct FlowOptions {
+    uint32_t targets;  // bits of TARGET_
+    bool unknown_types_warn;
+    const Node *project_defaults;  // `defaults:` of the project file; NULL: none
+} FlowOptions;
+
+// NULL where the document is no flow at all.
+Flow *flow_build(const Tree *tree, const Document *document, Catalog *catalog,
+                 const FlowOptions *options, Arena *arena, Diags *diags);
+const Task *flow_find_task(const Flow *flow, Str id);  // the first of that id
+const InputDecl *flow_find_input(const Flow *flow, Str id);
+const Property *task_property(const Task *task, Str name);
+// Calls `each` for every template-bearing scalar of a node, with its schema where known.
+const TaskGroup *task_group(const Task *task, TaskList list);
+
+#endif
