@@ -5,6 +5,67 @@
 // as outside events; each event, decision or not, goes through engine_apply once. Two engines that
 // folded the same events are the same. One transition is O(1): counters per (run, list), never a
 // scan over children.
+//
+// The turn of a driver:
+//
+//   engine_apply(outside events); engine_next(&decisions, &actions);
+//   store the outside events and then the decisions, in this order, and commit;
+//   perform the actions. Repeat with what they report.
+//
+// Decisions come out of engine_next already applied: never apply them again in the same engine.
+// An event with seq 0 counts as the next one, so the order of engine_apply (and within it of the
+// decisions) is the order in the store. Where nothing is under way any more (no attempt, timer,
+// child, evaluation) and ACTION_FINISH has not come, a person has to act: exit status 50.
+//
+// Taking over: engine_new (or engine_restore), engine_apply for every stored event (or those behind
+// the snapshot), engine_recover once, then turns as above. engine_recover and the engine_next
+// behind it together hand out everything that is outstanding, each thing once.
+//
+// How each action is answered. `run` is copied from the action into every answer; `frame`, `slot`,
+// `index`, `attempt`, `id` too where the line names them. Answers may come in any order and at any
+// time; one that is no longer wanted (the run was killed meanwhile) is ignored by the fold.
+//
+//   EVAL           RESOLVED {slot, frame, index, attempt; value, or is_error and text}.
+//                  The leaf is evaluated in the context of `run` (zero: of the execution) and,
+//                  where `frame` is not zero, of that iteration (LOOP: outputs; ITEMS: one batch,
+//                  whose URI is the frame's value). A leaf is never a constant here: those the
+//                  engine reads itself. Conditions may give any value; the engine takes its truth.
+//                  SLOT_TIMEOUT: an ISO-8601 duration as text, milliseconds as integer, or null.
+//   START          NODE_PURE: one DONE {attempt; state SUCCESS, WARNING, FAILED, SKIPPED; value:
+//                  outputs; text, error_class, exit_code, more}, at once, in the same turn.
+//                  Others: render the properties, STARTED {attempt, id; value: properties}, commit,
+//                  then the effect, CHECKPOINT {attempt; value} as the task asks, at last ENDED
+//                  {attempt; state, begun, value, text, error_class, exit_code, more}. Properties
+//                  that cannot be rendered: ENDED FAILED with BEGUN_NEVER and no STARTED. A failed
+//                  attempt is only reported; whether it is tried again the engine decides.
+//                  `timeout_ms` (0: none) counts from STARTED: the driver stops the attempt and
+//                  reports ENDED FAILED, error_class `timeout`. `id`: the idempotency key.
+//                  ITEMS has two such attempts, told apart by `slot`: PART_SPLIT (the file is
+//                  value.items, how is value.batch; ENDED.more {batches: [URI …]}, value {splits})
+//                  and PART_MERGE (value {subflowOutputs}; children: engine_child_at).
+//   RECOVER        One ENDED, or UNKNOWN {attempt, text}: then the run is PAUSED until
+//                  UNKNOWN_RESOLVED. Where it is run again the attempt keeps its number; STARTED is
+//                  not repeated. `at_ms`: time of STARTED; value {properties, checkpoint};
+//                  `id`, `timeout_ms` as for START. By host setting the driver may report
+//                  UNKNOWN and UNKNOWN_RESOLVED {state CREATED: retry, or FAILED} together.
+//   CANCEL         ENDED {attempt; state KILLED, or what it came to}. Also after a take-over, where
+//                  what is left of the attempt is ended by its checkpoint. An attempt that has no
+//                  STARTED yet is given up without an answer.
+//   TIMER          FIRED {id} at or after `at_ms` (which may lie in the past: at once).
+//   SPAWN_CHILD    Idempotent: where the execution `id` is there, watch it. With NODE_WAIT:
+//                  CHILD_ENDED {frame, id; state, value: its flow outputs, text} when it has ended;
+//                  without: CHILD_ENDED {frame, id; state CREATED} when it is durable. A child that
+//                  cannot be made: CHILD_ENDED {frame, id; state FAILED, is_error, text}.
+//   SIGNAL_CHILD   value {signal: "kill" | "restart"}; CHILD_ENDED as above when it has ended.
+//   SPAWN_RETRY    Idempotent: a replay of this execution under `id`, with `attempt` in its
+//   CREATED;
+//                  CHILD_ENDED {id; state CREATED} when it is durable.
+//   FLOW_OUTPUTS   OUTPUTS {value, or is_error and text}.
+//   FINISH         Nothing. The state is final, nothing runs; it comes again after a take-over.
+//
+// A new execution begins with CREATED {id, value: inputs, more, state: NONE, or QUEUED, or
+// CANCELLED or FAILED with text where a limit refuses it}. A queued one is let go by RESUMED with a
+// zero run.
 #ifndef FLOW_ENGINE_ENGINE_H
 #define FLOW_ENGINE_ENGINE_H
 
@@ -23,6 +84,9 @@ typedef enum EngineSlot {
     SLOT_SLA,
 } EngineSlot;
 
+// ITEMS makes three task runs of one node: `<id>_split`, `<id>_items`, `<id>_merge`.
+typedef enum EnginePart { PART_WHOLE, PART_SPLIT, PART_ITEMS, PART_MERGE } EnginePart;
+
 typedef enum ActionKind {
     ACTION_EVAL,     // leaf of (slot, run) in the run's context -> RESOLVED
     ACTION_START,    // an attempt: render properties, STARTED, work, ENDED; NODE_PURE: DONE at once
@@ -40,13 +104,17 @@ typedef enum ActionKind {
 typedef struct Action {
     ActionKind kind;
     RunId run;
+    RunId frame;  // EVAL, SPAWN_CHILD, SIGNAL_CHILD: the iteration where there are several per run
     uint32_t node;
-    uint32_t slot;
-    PlanLeaf leaf;
+    uint32_t slot;  // EVAL: EngineSlot; START, RECOVER of ITEMS: EnginePart
+    PlanLeaf leaf;  // EVAL
     int32_t attempt;
-    int64_t at_ms;
+    int64_t index;       // EVAL: pass of LOOP_UNTIL, number of the SLA; else iteration or -1
+    int64_t at_ms;       // TIMER; SPAWN_RETRY; RECOVER: time of STARTED
+    int64_t timeout_ms;  // START, RECOVER; 0: none
     Str id;       // child execution, timer key, idempotency key (START, RECOVER: 36 characters)
-    Value value;  // SPAWN_CHILD: what SLOT_B gave; SIGNAL_CHILD: {signal}; CANCEL: {reason}
+    Value value;  // SPAWN_CHILD: what SLOT_B gave; SIGNAL_CHILD: {signal}; CANCEL: {reason};
+                  // RECOVER: {properties, checkpoint}; START of a part of ITEMS: {items, batch}
 } Action;
 
 typedef LIST_OF(Event) Events;
@@ -64,8 +132,8 @@ const char *engine_fault(const Engine *engine);  // NULL: none
 // live in `arena`, as do the lists. Actions are handed out once; after a resume, engine_recover
 // hands out those that were under way.
 void engine_next(Engine *engine, int64_t now_ms, Arena *arena, Events *decisions, Actions *actions);
-// What a driver that took over has to do again: evaluations, timers, children, attempts with intent
-// and no result.
+// What a driver that took over has to do again: attempts with intent and no result come from here,
+// evaluations, timers, children and unstarted attempts from here or from the next engine_next.
 void engine_recover(Engine *engine, Arena *arena, Actions *actions);
 
 typedef enum CommandKind {
@@ -83,16 +151,22 @@ typedef struct Command {
     CommandKind kind;
     Str task;     // task id, `id[value]`, or task-run id; may be empty
     State state;  // MARK; RESOLVE: SUCCESS, FAILED, or CREATED for retry
-    Value value;  // RESUME: inputs; RESOLVE: outputs
-    Str new_id;   // REPLAY: id of the new execution
+    Value
+        value;  // RESUME: values (already converted); RESOLVE: outputs; REPLAY: new inputs, or null
+    Str new_id;  // REPLAY: id of the new execution
     int64_t now_ms;
 } Command;
 
 // Outside events for a command, not applied yet. ERR_USAGE with Kestra's sense where the state does
-// not allow it.
+// not allow it. Those of REPLAY (CREATED, FRAMEs, COPIEDs, RESTARTED) begin the history of the new
+// execution.
 MUST_CHECK Err engine_command(const Engine *engine, const Command *command, Arena *arena,
                               Events *out);
 
+// Memory grows with the events folded; what is no longer reachable goes with a compaction, which
+// keeps everything else, also what was handed out. Worth it from some MiB on.
+size_t engine_memory(const Engine *engine);
+void engine_compact(Engine **engine);
 // A snapshot folds to the same engine; it can start a new history.
 void engine_snapshot(const Engine *engine, Buffer *out);
 MUST_CHECK Err engine_restore(const Plan *plan, Str bytes, Engine **out);
@@ -114,6 +188,8 @@ typedef struct TaskRunView {
 } TaskRunView;
 
 State engine_state(const Engine *engine);
+// True once ACTION_FINISH is due: the state is final and no afterExecution runs.
+bool engine_is_finished(const Engine *engine);
 const Plan *engine_plan(const Engine *engine);
 Str engine_execution_id(const Engine *engine);
 int64_t engine_last_seq(const Engine *engine);
@@ -141,10 +217,26 @@ bool engine_reason(const Engine *engine,
 typedef enum Lookup { LOOKUP_ABSENT, LOOKUP_FOUND, LOOKUP_LOOP } Lookup;
 Lookup engine_find_run(const Engine *engine, Str task, const Str *values, uint32_t value_count,
                        TaskRunView *out);
+// The run of `task` as a run sees it that stands in the iterations of `from` (zero: none): in the
+// same frame, else in the nearest outer one. For LOOP, whose iterations are isolated.
+Lookup engine_find_near(const Engine *engine, RunId from, Str task, TaskRunView *out);
+// The keys below `outputs.<task>[values…]`: the texts of the iterations in which it has runs.
+uint32_t engine_find_keys(const Engine *engine, Str task, const Str *values, uint32_t value_count,
+                          Arena *arena, Str **keys);
 // Ancestors of a run with a value or outputs, nearest first: `parent`, `parents`.
 bool engine_parent_at(const Engine *engine, RunId run, uint32_t index, TaskRunView *out);
 // The loop frame a run stands in: value, index, key; parent frame in `parent`. False outside loops.
 bool engine_frame_of(const Engine *engine, RunId run, Str *value, int64_t *index, RunId *parent);
+
+// Child executions in order of creation; false behind the last.
+typedef struct ChildView {
+    Str id;
+    RunId run, frame;
+    int64_t index;         // batch of ITEMS, else -1
+    State state;           // NONE: under way; CREATED: not waited for
+    const Value *outputs;  // NULL: none
+} ChildView;
+bool engine_child_at(const Engine *engine, uint32_t index, ChildView *out);
 
 // What the log, the page and `show` tell: states with times.
 typedef struct StateChange {

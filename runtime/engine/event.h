@@ -46,7 +46,9 @@ typedef enum EventKind {
                           // as references)
     EVENT_CHECKPOINT = 8,  // outside: what a task wants to remember: remote id, pid and start time
     EVENT_ENDED = 9,       // outside: result of an attempt
-    EVENT_DONE = 10,  // outside: STARTED, ENDED and the end state of an effect-free task in one row
+    EVENT_DONE =
+        10,  // outside: STARTED, ENDED and the end state of an effect-free task in one row.
+             // SUCCESS of attempt 1 is final; on anything else a decision follows
     EVENT_RETRY_AT = 11,     // decision: the next attempt and when
     EVENT_TIMER_SET = 12,    // decision
     EVENT_FIRED = 13,        // outside: a timer
@@ -63,8 +65,11 @@ typedef enum EventKind {
     EVENT_VARS = 24,              // decision: SetVariables, UnsetVariables
     EVENT_LABELS = 25,            // decision
     EVENT_OUTPUTS = 26,           // outside: the flow's outputs or the error of rendering them
-    EVENT_SLA = 27,
+    EVENT_SLA = 27,    // decision: `index` is the agreement, `state` what it asks for, `text` why
     EVENT_OWNER = 28,  // outside: a process took the execution
+    EVENT_PAUSE = 29,  // outside: a person pauses the execution as a whole; RESUMED with a zero run
+                       // ends it
+    EVENT_KIND_END,
 } EventKind;
 
 bool event_is_decision(EventKind kind);
@@ -82,24 +87,26 @@ typedef struct Event {
     RunId run;        // the task run it is about; zero: the execution
     State state;      // STATE, TASKSTATE, ENDED, DONE, CHILD_ENDED, MARKED
     uint32_t node;    // TASKRUN; found again by `task` (id text) under another revision
-    uint32_t slot;    // RESOLVED: EngineSlot
+    uint32_t slot;    // RESOLVED: EngineSlot; TASKRUN, COPIED: EnginePart
     int32_t attempt;  // from 1
     int64_t at_ms;    // RETRY_AT, TIMER_SET: when; SLA
-    int64_t index;    // FRAME: iteration from 0; TASKRUN: -1 or the iteration
+    int64_t index;    // FRAME: iteration from 0; RESOLVED: as in the action; SLA: which one
     Begun begun;      // ENDED
     int32_t exit_code;
     bool is_error;    // RESOLVED, OUTPUTS: `text` is the message
-    RunId parent;     // TASKRUN: parent task run; FRAME: parent frame
-    RunId frame;      // TASKRUN
-    Str id;           // CREATED, CHILD, CHILD_ENDED: execution id; TIMER_SET, FIRED: timer key
+    RunId parent;     // TASKRUN: parent task run; FRAME: parent frame (`run` is the loop's run)
+    RunId frame;      // TASKRUN: frame it stands in; FRAME: its own id; RESOLVED, CHILD,
+                      // CHILD_ENDED: as in the action
+    Str id;           // CREATED, CHILD, CHILD_ENDED: execution id; STARTED: idempotency key;
+                      // TIMER_SET, RETRY_AT, FIRED: timer key
     Str task;         // TASKRUN: task id
     Str text;         // messages; FRAME: value or key as text
     Str error_class;  // ENDED: ok throttled transient auth ambiguous permanent unknown timeout
                       // killed
-    Value value;  // RESOLVED: result; STARTED: properties; ENDED, DONE: outputs; CREATED: inputs;
-                  // RESUMED: values
-    Value more;   // CREATED: {labels, trigger, parent, original, attempt, namespace, flow}; ENDED:
-                  // {metrics, log, effects}
+    Value value;      // RESOLVED: result; STARTED: properties; ENDED, DONE, TASKSTATE: outputs;
+                  // CREATED: inputs; RESUMED: values; RESTARTED, MARKED: {reset, running, dropped}
+    Value more;  // CREATED: {labels, trigger, parent, original, attempt, namespace, flow}; ENDED:
+                 // {metrics, log, effects}, of a split {batches: [URI]}; COPIED: {slots, times}
 } Event;
 
 // JSON of everything but seq and time. Members that are empty are left out. Lossless (a test).
