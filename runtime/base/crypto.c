@@ -77,6 +77,15 @@ bool sign_verify(const uint8_t signature[SIGN_SIZE], Str bytes,
     return crypto_sign_verify_detached(signature, bytes_of(bytes), bytes.len, public_key) == 0;
 }
 
+Err kdf_scrypt(uint8_t *out, size_t size, Str password, const uint8_t salt[32], uint64_t operations,
+               size_t memory) {
+    int failed =
+        crypto_pwhash_scryptsalsa208sha256(out, size, password.ptr == NULL ? "" : password.ptr,
+                                           password.len, salt, operations, memory);
+    if (failed) return err_make(ERR_LIMIT, "the key needs %zu MiB to be decrypted", memory >> 20);
+    return err_none();
+}
+
 void wipe(void *bytes, size_t len) {
     sodium_memzero(bytes, len);
 }

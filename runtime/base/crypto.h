@@ -46,6 +46,9 @@ void sign_keypair(uint8_t public_key[SIGN_PUBLIC_SIZE], uint8_t secret_key[SIGN_
 void sign_detached(uint8_t out[SIGN_SIZE], Str bytes, const uint8_t secret_key[SIGN_SECRET_SIZE]);
 bool sign_verify(const uint8_t signature[SIGN_SIZE], Str bytes,
                  const uint8_t public_key[SIGN_PUBLIC_SIZE]);
+// scrypt, as minisign uses it; ERR_LIMIT where the memory it asks for is not to be had.
+MUST_CHECK Err kdf_scrypt(uint8_t *out, size_t size, Str password, const uint8_t salt[32],
+                          uint64_t operations, size_t memory);
 // Overwrites memory in a way the compiler keeps.
 void wipe(void *bytes, size_t len);
 
