@@ -55,6 +55,9 @@ MUST_CHECK Err store_sync_fd(Store *store, int fd, const char *name);  // fdatas
 MUST_CHECK Err store_begin(Store *store);
 MUST_CHECK Err store_commit(Store *store);
 void store_rollback(Store *store);
+// True where another connection has committed since the last call (and at the first one): when to
+// look for commands. Costs microseconds.
+bool store_has_changed(Store *store);
 
 // --- artifacts and flows ------------------------------------------------------------------------
 
@@ -65,7 +68,15 @@ MUST_CHECK Err store_put_flow(Store *store, Str flow_namespace, Str id, const Ha
 // revision 0: the latest. ERR_NOT_FOUND.
 MUST_CHECK Err store_get_flow(Store *store, Str flow_namespace, Str id, int64_t revision,
                               Hash *digest, int64_t *found);
-MUST_CHECK Err store_remove_flow(Store *store, Str flow_namespace, Str id);
+MUST_CHECK Err store_remove_flow(Store *store, Str flow_namespace, Str id);  // ERR_NOT_FOUND
+
+typedef struct StoreFlow {
+    Str flow_namespace, id;
+    int64_t revision, installed_ms;
+    Hash digest;
+} StoreFlow;
+// The newest revision of each flow, by namespace and id.
+MUST_CHECK Err store_flows(Store *store, Arena *arena, StoreFlow **rows, uint32_t *count);
 
 // --- executions and events ----------------------------------------------------------------------
 
@@ -108,6 +119,7 @@ bool store_is_owned(Store *store, Str execution);
 MUST_CHECK Err store_append(Store *store, Str execution, int64_t owner, StoreEvent *event);
 MUST_CHECK Err store_put_execution(Store *store, int64_t owner, const StoreExecution *row);
 MUST_CHECK Err store_put_taskrun(Store *store, int64_t owner, const StoreTaskRun *row);
+MUST_CHECK Err store_drop_taskrun(Store *store, int64_t owner, Str execution, Str id);
 MUST_CHECK Err store_put_snapshot(Store *store, Str execution, int64_t owner, int64_t seq,
                                   Str bytes);
 
@@ -144,6 +156,8 @@ typedef struct StoreCommand {
 MUST_CHECK Err store_send_command(Store *store, Str execution, Str name, Str body);
 MUST_CHECK Err store_take_commands(Store *store, Str execution, int64_t after, Arena *arena,
                                    StoreCommand **rows, uint32_t *count);
+// Forgets those up to `number`: in the transaction that stores what came of them.
+MUST_CHECK Err store_drop_commands(Store *store, Str execution, int64_t number);
 
 // --- key-value ----------------------------------------------------------------------------------
 
@@ -156,8 +170,8 @@ MUST_CHECK Err store_kv_keys(Store *store, Str kv_namespace, Str prefix, Arena *
 
 // --- paths --------------------------------------------------------------------------------------
 
-// exec/<id>/log.jsonl, exec/<id>/work/<task run>, files/…: made with mode 0700 below the state
-// directory.
+// exec/<id>/log.jsonl, exec/<id>/work/<task run>, files/…: below the state directory. The folder it
+// stands in is made, with mode 0700.
 Str store_path(const Store *store, Arena *arena, Str relative);
 
 #endif
