@@ -11,6 +11,7 @@
 
 typedef struct Flow Flow;
 typedef struct Task Task;
+typedef struct InputDecl InputDecl;
 
 // One property as written (or supplied by a plugin default), with its schema.
 typedef struct Property {
@@ -66,13 +67,14 @@ struct Task {
     LIST_OF(TaskGroup *) groups;
     LIST_OF(Str) depends_on;  // in a Dag
     LIST_OF(Span) depends_spans;
+    LIST_OF(InputDecl *) on_resume;  // inputs a Pause asks for
     Retry *retry;
     bool is_disabled, allow_failure, allow_warning;
     bool has_version;  // `version:` given: the catalog may not fit
     Flow *flow;
 };
 
-typedef struct InputDecl {
+struct InputDecl {
     Str id;
     Span id_span;
     InputType type;
@@ -85,11 +87,11 @@ typedef struct InputDecl {
         *condition;
     LIST_OF(Str) depends_on;
     LIST_OF(Span) depends_spans;
-    LIST_OF(struct InputDecl *) children;  // FORM
+    LIST_OF(InputDecl *) children;  // FORM
     bool allow_custom, auto_first;
     Str display_name;
     LIST_OF(Str) extensions;
-} InputDecl;
+};
 
 typedef struct OutputDecl {
     Str id;
@@ -123,10 +125,13 @@ struct Flow {
     LIST_OF(Task *) all_tasks;    // pre-order
     Node *variables, *labels, *concurrency, *sla, *checks, *plugin_defaults, *retry_node;
     Retry *retry;
+    bool has_holes;           // a piece could not be read: what is missing may stand there
+    LIST_OF(Str) hole_ids;    // ids found in such pieces
+    struct Checked *checked;  // the check module's, once it has run
 };
 
 typedef struct FlowOptions {
-    uint32_t targets;  // bits of TARGET_
+    uint32_t targets;  // bits of TARGET_; 0: the base language, in which 2.0 spellings are synonyms
     bool unknown_types_warn;
     const Node *project_defaults;  // `defaults:` of the project file; NULL: none
 } FlowOptions;
@@ -137,7 +142,30 @@ Flow *flow_build(const Tree *tree, const Document *document, Catalog *catalog,
 const Task *flow_find_task(const Flow *flow, Str id);  // the first of that id
 const InputDecl *flow_find_input(const Flow *flow, Str id);
 const Property *task_property(const Task *task, Str name);
-// Calls `each` for every template-bearing scalar of a node, with its schema where known.
+const Property *properties_find(const Properties *properties, Str name);
+// The group of that list, or NULL; of cases the first.
 const TaskGroup *task_group(const Task *task, TaskList list);
+const TaskGroup *flow_group(const Flow *flow, TaskList list);
+// The condition of a task as the engine asks it before a run: `runIf`, or 2.0's `when`. NULL: none.
+const Node *task_run_if(const Task *task);
+// True where a piece of text came from plugin defaults, not from the place it is used at.
+bool flow_span_is_default(const Flow *flow, Span span);
+// What the type is called without its package: "ForEach".
+Str type_short_name(Str type);
+// True for types whose direct children run once a value: ForEach, EachSequential, EachParallel,
+// Loop.
+bool task_is_loop(const Task *task);
+// True for the types of `io.kestra.plugin.core`, by their name behind it: task_is(task, "flow.If").
+bool task_is(const Task *task, const char *core_name);
+
+// The nearest of several names: nearest_offer() each, then `name` is the best or empty.
+typedef struct Nearest {
+    Str wanted, name;
+    size_t best;
+} Nearest;
+Nearest nearest_to(Str wanted);
+void nearest_offer(Nearest *nearest, Str candidate);
+// The ISO-8601 form of `5m`, `10 sec`, `1h30m`, `P1W`; empty where nothing can be guessed.
+Str duration_meant(Arena *arena, Str text);
 
 #endif

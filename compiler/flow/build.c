@@ -1,0 +1,224 @@
+// build.c - a document becomes a flow: the order of the parts, and the questions others ask of it.
+#include "flow/internal.h"
+
+static const struct {
+    const char *name;
+    TaskList list;
+} flow_lists[] = {
+    {"tasks",          TASKS_BODY   },
+    {"errors",         TASKS_ERRORS },
+    {"finally",        TASKS_FINALLY},
+    {"afterExecution", TASKS_AFTER  },
+};
+
+static void read_listeners(Builder *builder, const Node *list) {
+    if (node_is_absent(list) || list->type != YAML_LIST) return;
+    for (uint32_t i = 0; i < list->items.count; i++) {
+        Node *tasks = node_get(list->items.items[i], STR("tasks"));
+        if (tasks == NULL) continue;
+        TaskGroup *group = build_group(builder, tasks, TASKS_LISTENER, NULL);
+        *LIST_ADD(builder->arena, &builder->flow->groups, TaskGroup *) = group;
+    }
+}
+
+static void check_members(Builder *builder) {
+    const Def *def = language_object(builder, "flow");
+    Level level = {
+        .props = def->props,
+        .prop_count = def->prop_count,
+        .name = STR("flow"),
+        .is_certain = true,
+        .is_enforced = true,
+    };
+    // Read elsewhere, or judged by rules of their own.
+    static const char *const skip[] = {"tasks",    "errors", "finally", "afterExecution", "inputs",
+                                       "triggers", "extend", "id",      "namespace"};
+    schema_members(builder, builder->flow->node, &level, skip, COUNT(skip));
+    for (size_t i = 0; i < COUNT(skip); i++) {
+        const Node *node = node_get(builder->flow->node, str_from(skip[i]));
+        if (node_is_absent(node) || i >= 6 || node->type == YAML_LIST) continue;
+        if (i < COUNT(flow_lists)) continue;  // build_group has said so
+        diag_add(builder->diags, "E0104", DIAG_ERROR, node->span, "'%s' must be a list, not a %s",
+                 skip[i], node_kind_name(node));
+    }
+}
+
+static void check_retry(Builder *builder, const Node *node) {
+    const Def *def = catalog_def(builder->catalog, STR("_base"), STR("AbstractRetry"));
+    if (def == NULL || node_is_absent(node)) return;
+    Prop prop = {
+        .name = STR("retry"), .type = {.kind = T_OBJECT, .def = def},
+             .flags = PROP_CASCADE
+    };
+    Level level = {.name = STR("flow"), .is_certain = true, .is_enforced = true};
+    schema_value(builder, node, &prop, &prop.type, &level);
+}
+
+static Node *present(const Node *map, const char *name) {
+    Node *node = node_get(map, str_from(name));
+    return node_is_absent(node) ? NULL : node;
+}
+
+// What 2.0 removed from the flow itself.
+static void check_targets(Builder *builder) {
+    static const struct {
+        const char *name;
+        uint32_t absent;
+        const char *note;
+    } gone[] = {
+        {"listeners",      TARGET_2_0,               "use 'afterExecution', 'errors' or 'finally'"},
+        {"taskDefaults",   TARGET_2_0,               "use inline values or variables"             },
+        {"pluginDefaults", TARGET_2_0,               "use inline values or variables"             },
+        {"finally",        TARGET_0_20,              "it exists from 0.23 on"                     },
+        {"afterExecution", TARGET_0_20,              "it exists from 0.23 on"                     },
+        {"checks",         TARGET_0_20,              "it exists from 1.2 on"                      },
+        {"workerSelector", TARGET_0_20 | TARGET_1_3, "it exists from 2.0 on"                      },
+        {"policyRefs",     TARGET_0_20 | TARGET_1_3, "it exists from 2.0 on"                      },
+        {"quotas",         TARGET_0_20 | TARGET_1_3, "it exists from 2.0 on"                      },
+        {"draft",          TARGET_0_20 | TARGET_1_3, "it exists from 2.0 on"                      },
+    };
+    for (size_t i = 0; i < COUNT(gone); i++) {
+        const NodeEntry *entry = node_entry(builder->flow->node, str_from(gone[i].name));
+        uint32_t absent = gone[i].absent & builder->options->targets;
+        if (entry == NULL || absent == 0) continue;
+        Diag *diag = diag_add(builder->diags, "E0111", DIAG_ERROR, entry->key->span,
+                              "property '%s' does not exist in the target version", gone[i].name);
+        diag->targets = absent;
+        diag_note(diag, "%s", gone[i].note);
+    }
+}
+
+static void read_head(Builder *builder) {
+    Flow *flow = builder->flow;
+    const Node *id = present(flow->node, "id");
+    const Node *name_space = present(flow->node, "namespace");
+    flow->id = node_text(id);
+    flow->id_span = id != NULL ? id->span : (Span){.file = flow->file};
+    flow->flow_namespace = node_text(name_space);
+    flow->namespace_span = name_space != NULL ? name_space->span : (Span){.file = flow->file};
+    flow->description = node_text(present(flow->node, "description"));
+    flow->is_disabled = node_bool(present(flow->node, "disabled"), false);
+    flow->variables = present(flow->node, "variables");
+    flow->labels = present(flow->node, "labels");
+    flow->concurrency = present(flow->node, "concurrency");
+    flow->sla = present(flow->node, "sla");
+    flow->checks = present(flow->node, "checks");
+    flow->retry_node = present(flow->node, "retry");
+    flow->retry = build_retry(builder, flow->retry_node);
+    flow->plugin_defaults = present(flow->node, "pluginDefaults");
+    // Of the two spellings the later one wins, as when they are read into one field.
+    Node *old = present(flow->node, "taskDefaults");
+    if (old != NULL &&
+        (flow->plugin_defaults == NULL || old->span.start > flow->plugin_defaults->span.start)) {
+        flow->plugin_defaults = old;
+    }
+}
+
+Flow *flow_build(const Tree *tree, const Document *document, Catalog *catalog,
+                 const FlowOptions *options, Arena *arena, Diags *diags) {
+    Node *root = document->root;
+    if (root == NULL || root->type != YAML_MAP) return NULL;
+    if (node_entry(root, STR("tasks")) == NULL &&
+        (!tree->has_holes || node_entry(root, STR("namespace")) == NULL)) {
+        return NULL;
+    }
+    Flow *flow = arena_new(arena, Flow);
+    flow->tree = tree;
+    flow->node = root;
+    flow->file = tree->file;
+    Builder builder = {arena, diags, catalog, options, flow, {0}};
+    if (tree->has_holes) {
+        flow->has_holes = true;
+        build_holes(&builder, root);
+    }
+    read_head(&builder);
+    defaults_read(&builder, flow->plugin_defaults, false);
+    defaults_read(&builder, options->project_defaults, true);
+
+    check_members(&builder);
+    check_targets(&builder);
+    check_retry(&builder, flow->retry_node);
+    build_inputs(&builder, present(root, "inputs"), (Str){0}, &flow->inputs);
+    for (size_t i = 0; i < COUNT(flow_lists); i++) {
+        Node *node = node_get(root, str_from(flow_lists[i].name));
+        if (node == NULL) continue;
+        TaskGroup *group = build_group(&builder, node, flow_lists[i].list, NULL);
+        *LIST_ADD(arena, &flow->groups, TaskGroup *) = group;
+    }
+    read_listeners(&builder, present(root, "listeners"));
+    build_triggers(&builder, present(root, "triggers"));
+    build_outputs(&builder, present(root, "outputs"));
+    defaults_check(&builder);
+    return flow;
+}
+
+// --- questions ----------------------------------------------------------------------------------
+
+const Task *flow_find_task(const Flow *flow, Str id) {
+    for (uint32_t i = 0; i < flow->all_tasks.count; i++) {
+        if (str_eq(flow->all_tasks.items[i]->id, id)) return flow->all_tasks.items[i];
+    }
+    return NULL;
+}
+
+static const InputDecl *find_in(InputDecl *const *inputs, uint32_t count, Str id) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (str_eq(inputs[i]->id, id)) return inputs[i];
+        const InputDecl *child = find_in(inputs[i]->children.items, inputs[i]->children.count, id);
+        if (child != NULL) return child;
+    }
+    return NULL;
+}
+
+const InputDecl *flow_find_input(const Flow *flow, Str id) {
+    return find_in(flow->inputs.items, flow->inputs.count, id);
+}
+
+const Property *properties_find(const Properties *properties, Str name) {
+    for (uint32_t i = 0; i < properties->count; i++) {
+        if (str_eq(properties->items[i].name, name)) return &properties->items[i];
+    }
+    return NULL;
+}
+
+const Property *task_property(const Task *task, Str name) {
+    return properties_find(&task->properties, name);
+}
+
+const TaskGroup *task_group(const Task *task, TaskList list) {
+    for (uint32_t i = 0; i < task->groups.count; i++) {
+        if (task->groups.items[i]->list == list) return task->groups.items[i];
+    }
+    return NULL;
+}
+
+const TaskGroup *flow_group(const Flow *flow, TaskList list) {
+    for (uint32_t i = 0; i < flow->groups.count; i++) {
+        if (flow->groups.items[i]->list == list) return flow->groups.items[i];
+    }
+    return NULL;
+}
+
+const Node *task_run_if(const Task *task) {
+    const Property *property = task_property(task, STR("when"));
+    if (property == NULL) property = task_property(task, STR("runIf"));
+    return property == NULL || node_is_absent(property->node) ? NULL : property->node;
+}
+
+Str type_short_name(Str type) {
+    size_t dot = str_find_last_char(type, '.');
+    return dot == STR_NOT_FOUND ? type : str_slice(type, dot + 1, type.len);
+}
+
+bool task_is(const Task *task, const char *core_name) {
+    if (task->type == NULL) return false;
+    Str prefix = STR("io.kestra.plugin.core.");
+    if (!str_starts_with(task->type->name, prefix)) return false;
+    return str_eq(str_slice(task->type->name, prefix.len, task->type->name.len),
+                  str_from(core_name));
+}
+
+bool task_is_loop(const Task *task) {
+    return task_is(task, "flow.ForEach") || task_is(task, "flow.EachSequential") ||
+           task_is(task, "flow.EachParallel") || task_is(task, "flow.Loop");
+}

@@ -1,0 +1,90 @@
+// internal.h - what the files of this module share while a flow is built.
+#ifndef FLOW_FLOW_INTERNAL_H
+#define FLOW_FLOW_INTERNAL_H
+
+#include "flow/flow.h"
+
+enum { DEFAULTS_MAX = 256 };
+
+// One entry of `pluginDefaults` or of the project's `defaults`.
+typedef struct Default {
+    Str type;
+    const Node *values;
+    bool is_forced, is_project;
+    uint32_t order;
+} Default;
+
+typedef struct Builder {
+    Arena *arena;
+    Diags *diags;
+    Catalog *catalog;
+    const FlowOptions *options;
+    Flow *flow;
+    LIST_OF(Default) defaults;  // most specific first
+} Builder;
+
+// Where a value stands: what may be said about it, and how loudly.
+typedef struct Level {
+    const struct Level *up;
+    const Prop *props;
+    uint32_t prop_count;
+    Str name;          // of the type, or of the property that holds the object
+    bool is_certain;   // a mistake here is an error; else a warning at most
+    bool is_enforced;  // constraints hold when a flow is saved
+    bool is_open;      // unknown names are accepted
+} Level;
+
+// --- language.c: what the catalog does not hold -------------------------------------------------
+
+// The flow, an output, … as an object of the catalog's form, built in the arena. NULL: no such.
+const Def *language_object(Builder *builder, const char *name);
+
+// --- schema.c -----------------------------------------------------------------------------------
+
+// Checks the members of a map against a level: unknown, deprecated, missing, and each value.
+// `skip` names members that somebody else reads (their values are not looked at).
+void schema_members(Builder *builder, const Node *map, const Level *level, const char *const *skip,
+                    uint32_t skip_count);
+void schema_value(Builder *builder, const Node *node, const Prop *prop, const PropType *type,
+                  const Level *level);
+// An unknown member of `level`: E0101 with a suggestion or where it belongs.
+void schema_unknown(Builder *builder, const Node *key, const Level *level);
+void schema_known(Builder *builder, const NodeEntry *entry, const Prop *prop, const Level *level);
+void schema_missing(Builder *builder, const Level *level, Span at, Str owner,
+                    bool (*has)(const void *self, Str name), const void *self);
+const Prop *level_prop(const Level *level, Str name);
+// Levels of a type; `is_versioned`: the task names another version of the plugin.
+Level level_of_type(const TaskType *type, bool is_versioned, const Level *up);
+// The type a `type:` names: found, of the right kind, not old, in the targets asked for; NULL where
+// unknown (reported).
+const TaskType *schema_type(Builder *builder, const Node *type_node, TypeKind kind);
+const char *kind_word(TypeKind kind);
+
+// --- literal.c ----------------------------------------------------------------------------------
+
+void literal_check(Builder *builder, const Node *node, const Prop *prop, const PropType *type,
+                   const Level *level);
+
+// --- defaults.c ---------------------------------------------------------------------------------
+
+void defaults_read(Builder *builder, const Node *node, bool is_project);
+// The properties of a map of a type: its own, then those that defaults supply.
+void defaults_properties(Builder *builder, const Node *map, Str type_name, Properties *out);
+void defaults_check(Builder *builder);
+
+// --- tasks.c, decls.c ---------------------------------------------------------------------------
+
+TaskGroup *build_group(Builder *builder, Node *node, TaskList list, Task *parent);
+Retry *build_retry(Builder *builder, const Node *node);
+void build_inputs(Builder *builder, const Node *list, Str prefix, void *inputs);
+void build_outputs(Builder *builder, const Node *list);
+void build_triggers(Builder *builder, const Node *list);
+void build_holes(Builder *builder, const Node *node);
+// The text of a scalar; empty for anything else.
+Str node_text(const Node *node);
+bool node_bool(const Node *node, bool otherwise);
+// Milliseconds of a literal duration; 0 where it is none.
+int64_t node_milliseconds(const Node *node);
+bool node_is_absent(const Node *node);  // NULL, a null, or a hole
+
+#endif

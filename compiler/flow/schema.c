@@ -1,0 +1,510 @@
+// schema.c - what is written against what the catalog says: unknown, misplaced, missing, old,
+// mistyped.
+//
+// A finding is an error only where every fact it rests on is certain (Level.is_certain). What came
+// from plugin defaults is judged where the defaults stand, not at each place that uses them. Holes
+// and absent values give no finding.
+#include "flow/internal.h"
+
+const char *kind_word(TypeKind kind) {
+    switch (kind) {
+    case KIND_TASK:
+        return "task";
+    case KIND_TRIGGER:
+        return "trigger";
+    case KIND_CONDITION:
+        return "condition";
+    case KIND_RUNNER:
+        return "task runner";
+    case KIND_ASSET:
+        return "asset";
+    case KIND_ADDITIONAL:
+        return "plugin";
+    case KIND_CHART:
+        return "chart";
+    case KIND_FILTER:
+        return "data filter";
+    case KIND_STORAGE:
+        return "storage";
+    case KIND_LOG_EXPORTER:
+        return "log exporter";
+    case KIND_ASSET_EXPORTER:
+        return "asset exporter";
+    case KIND_COUNT:
+        break;
+    }
+    return "type";
+}
+
+static DiagLevel weight(const Level *level) {
+    return level->is_certain ? DIAG_ERROR : DIAG_WARNING;
+}
+
+static bool prop_answers_to(const Prop *prop, Str name) {
+    if (str_eq(prop->name, name)) return true;
+    for (uint32_t i = 0; i < prop->alias_count; i++) {
+        if (str_eq(prop->aliases[i], name)) return true;
+    }
+    return false;
+}
+
+const Prop *level_prop(const Level *level, Str name) {
+    for (uint32_t i = 0; i < level->prop_count; i++) {
+        if (prop_answers_to(&level->props[i], name)) return &level->props[i];
+    }
+    return NULL;
+}
+
+Level level_of_type(const TaskType *type, bool is_versioned, const Level *up) {
+    uint32_t doubtful = TYPE_INFERRED | TYPE_AS_OF | TYPE_OPEN;
+    return (Level){
+        .up = up,
+        .props = type->props,
+        .prop_count = type->prop_count,
+        .name = type->name,
+        .is_certain =
+            (type->flags & doubtful) == 0 && !is_versioned && (up == NULL || up->is_certain),
+        .is_enforced = true,
+        .is_open = (type->flags & TYPE_OPEN) != 0,
+    };
+}
+
+// An object one level down that knows the name: where it was probably meant to stand.
+static const Prop *prop_with_member(const Level *level, Str name) {
+    for (uint32_t i = 0; i < level->prop_count; i++) {
+        const PropType *type = &level->props[i].type;
+        if (type->kind != T_OBJECT || (level->props[i].flags & PROP_HIDDEN) != 0) continue;
+        if (type->def != NULL && def_prop(type->def, name) != NULL) return &level->props[i];
+    }
+    return NULL;
+}
+
+void schema_unknown(Builder *builder, const Node *key, const Level *level) {
+    if (level->is_open || flow_span_is_default(builder->flow, key->span)) return;
+    Diag *diag = diag_add(builder->diags, "E0101", weight(level), key->span,
+                          "unknown property '" STR_FMT "' of '" STR_FMT "'", STR_ARG(key->text),
+                          STR_ARG(level->name));
+    Nearest nearest = nearest_to(key->text);
+    for (uint32_t i = 0; i < level->prop_count; i++) {
+        if ((level->props[i].flags & PROP_HIDDEN) == 0) {
+            nearest_offer(&nearest, level->props[i].name);
+        }
+    }
+    for (const Level *up = level->up; up != NULL; up = up->up) {
+        if (level_prop(up, key->text) == NULL || nearest.best <= 1) continue;
+        diag_note(diag, "'" STR_FMT "' belongs to '" STR_FMT "', further out", STR_ARG(key->text),
+                  STR_ARG(up->name));
+        return;
+    }
+    const Prop *inner = nearest.best <= 1 ? NULL : prop_with_member(level, key->text);
+    if (inner != NULL) {
+        diag_note(diag, "'" STR_FMT "' belongs to '" STR_FMT "', one level down",
+                  STR_ARG(key->text), STR_ARG(inner->name));
+        return;
+    }
+    diag_suggest(diag, nearest.name);
+}
+
+static void renamed(Builder *builder, const Node *key, const Prop *prop) {
+    Diag *diag = diag_add(builder->diags, "W0109", DIAG_WARNING, key->span,
+                          "property '" STR_FMT "' is now called '" STR_FMT "'", STR_ARG(key->text),
+                          STR_ARG(prop->name));
+    DiagSuggestion *fix = diag_suggestion(diag, true, "write '" STR_FMT "'", STR_ARG(prop->name));
+    diag_edit(diag, fix, key->span, prop->name);
+}
+
+// 2.0's name of a property that the base language spells otherwise.
+static const char *new_name_of(Str type, Str name) {
+    static const struct {
+        const char *type, *old, *now;
+    } renames[] = {
+        {"",       "maxAttempt",   "maxAttempts"   },
+        {"",       "minLogLevel",  "logLevel"      },
+        {"flow",   "taskDefaults", "pluginDefaults"},
+        {".Pause", "delay",        "pauseDuration" },
+        {"Input",  "name",         "id"            },
+        {"Input",  "options",      "values"        },
+    };
+    for (size_t i = 0; i < COUNT(renames); i++) {
+        if (str_eq(name, str_from(renames[i].old)) &&
+            str_ends_with(type, str_from(renames[i].type))) {
+            return renames[i].now;
+        }
+    }
+    return NULL;
+}
+
+void schema_known(Builder *builder, const NodeEntry *entry, const Prop *prop, const Level *level) {
+    const Node *key = entry->key;
+    if (flow_span_is_default(builder->flow, key->span)) return;
+    uint32_t absent = catalog_absent_in(builder->catalog, level->name, prop->name);
+    if ((absent & builder->options->targets) != 0) {
+        Diag *diag = diag_add(builder->diags, "E0111", DIAG_ERROR, key->span,
+                              "property '" STR_FMT "' does not exist in the target version",
+                              STR_ARG(prop->name));
+        diag->targets = absent & builder->options->targets;
+        Str use = catalog_replacement(builder->catalog, level->name, prop->name);
+        if (use.len > 0) diag_note(diag, "use instead: " STR_FMT, STR_ARG(use));
+        return;
+    }
+    if ((prop->flags & PROP_EXTENSION) != 0) {
+        diag_add(builder->diags, "W0114", DIAG_WARNING, key->span,
+                 "property '" STR_FMT "' of '" STR_FMT "' is an extension that only flowc knows",
+                 STR_ARG(prop->name), STR_ARG(level->name));
+    }
+    if (!str_eq(key->text, prop->name)) {
+        renamed(builder, key, prop);
+        return;
+    }
+    const char *now = new_name_of(level->name, key->text);
+    if (now != NULL) {
+        Prop as = {.name = str_from(now)};
+        renamed(builder, key, &as);
+    } else if ((prop->flags & PROP_DEPRECATED) != 0) {
+        diag_add(builder->diags, "W0109", DIAG_WARNING, key->span,
+                 "property '" STR_FMT "' of '" STR_FMT "' is deprecated", STR_ARG(prop->name),
+                 STR_ARG(level->name));
+    }
+}
+
+void schema_missing(Builder *builder, const Level *level, Span at, Str owner,
+                    bool (*has)(const void *self, Str name), const void *self) {
+    if (builder->flow->has_holes) return;
+    for (uint32_t i = 0; i < level->prop_count; i++) {
+        const Prop *prop = &level->props[i];
+        if ((prop->flags & PROP_REQUIRED) == 0) continue;
+        bool found = has(self, prop->name);
+        for (uint32_t k = 0; k < prop->alias_count && !found; k++) {
+            found = has(self, prop->aliases[k]);
+        }
+        if (found) continue;
+        DiagLevel severity = level->is_certain && level->is_enforced ? DIAG_ERROR : DIAG_WARNING;
+        diag_add(builder->diags, "E0102", severity, at,
+                 "property '" STR_FMT "' of " STR_FMT " is missing", STR_ARG(prop->name),
+                 STR_ARG(owner));
+    }
+}
+
+static bool map_has(const void *self, Str name) {
+    return !node_is_absent(node_get(self, name));
+}
+
+void schema_members(Builder *builder, const Node *map, const Level *level, const char *const *skip,
+                    uint32_t skip_count) {
+    for (uint32_t i = 0; i < map->entries.count; i++) {
+        const NodeEntry *entry = &map->entries.items[i];
+        const Prop *prop = level_prop(level, entry->key->text);
+        if (prop == NULL) {
+            schema_unknown(builder, entry->key, level);
+            continue;
+        }
+        schema_known(builder, entry, prop, level);
+        bool is_skipped = false;
+        for (uint32_t k = 0; k < skip_count; k++) {
+            is_skipped = is_skipped || str_eq(entry->key->text, str_from(skip[k]));
+        }
+        if (!is_skipped) schema_value(builder, entry->value, prop, &prop->type, level);
+    }
+    Span at = map->entries.count > 0 && !map->is_flow ? map->entries.items[0].key->span : map->span;
+    Str owner = str_printf(builder->arena, "'" STR_FMT "'", STR_ARG(level->name));
+    schema_missing(builder, level, at, owner, map_has, map);
+}
+
+// --- types --------------------------------------------------------------------------------------
+
+static void type_is_old(Builder *builder, const Node *node, const TaskType *type, bool is_alias) {
+    uint32_t absent = catalog_absent_in(builder->catalog, type->name, (Str){0});
+    if (is_alias) absent |= TARGET_2_0;
+    absent &= builder->options->targets;
+    if (absent != 0) {
+        Diag *diag = diag_add(builder->diags, "E0111", DIAG_ERROR, node->span,
+                              "type '" STR_FMT "' does not exist in the target version",
+                              STR_ARG(node->text));
+        diag->targets = absent;
+        Str use =
+            is_alias ? type->name : catalog_replacement(builder->catalog, type->name, (Str){0});
+        if (use.len > 0) diag_note(diag, "use instead: " STR_FMT, STR_ARG(use));
+        return;
+    }
+    if (is_alias) {
+        Diag *diag = diag_add(builder->diags, "W0108", DIAG_WARNING, node->span,
+                              "'" STR_FMT "' is an old name of '" STR_FMT "'", STR_ARG(node->text),
+                              STR_ARG(type->name));
+        DiagSuggestion *fix = diag_suggestion(diag, true, "write the new name");
+        diag_edit(diag, fix, scalar_span(node, 0, (uint32_t)node->text.len), type->name);
+    } else if ((type->flags & TYPE_DEPRECATED) != 0) {
+        diag_add(builder->diags, "W0108", DIAG_WARNING, node->span,
+                 "type '" STR_FMT "' is deprecated", STR_ARG(type->name));
+    }
+    if ((type->flags & TYPE_EXTENSION) != 0) {
+        diag_add(builder->diags, "W0114", DIAG_WARNING, node->span,
+                 "type '" STR_FMT "' is an extension that only flowc knows", STR_ARG(type->name));
+    }
+}
+
+const TaskType *schema_type(Builder *builder, const Node *node, TypeKind kind) {
+    if (node_is_absent(node) || node->type != YAML_SCALAR) return NULL;
+    bool is_alias = false;
+    bool is_quiet = flow_span_is_default(builder->flow, node->span);
+    const TaskType *type = catalog_find(builder->catalog, node->text, &is_alias);
+    if (type == NULL) {
+        if (template_has_code(node->text) || is_quiet) return NULL;
+        DiagLevel severity = builder->options->unknown_types_warn ? DIAG_WARNING : DIAG_ERROR;
+        Diag *diag =
+            diag_add(builder->diags, "E0103", severity, node->span, "unknown %s type '" STR_FMT "'",
+                     kind_word(kind), STR_ARG(node->text));
+        diag_suggest(diag, catalog_nearest(builder->catalog, kind, node->text));
+        return NULL;
+    }
+    if (is_quiet) return type;
+    if ((type->flags & TYPE_INTERNAL) != 0) {
+        diag_add(builder->diags, "E0103", DIAG_ERROR, node->span,
+                 "type '" STR_FMT "' is internal and may not be written in a flow",
+                 STR_ARG(node->text));
+        return NULL;
+    }
+    if (kind != KIND_COUNT && type->kind != kind) {
+        diag_add(builder->diags, "E0112", DIAG_ERROR, node->span,
+                 "'" STR_FMT "' is a %s, a %s is needed here", STR_ARG(node->text),
+                 kind_word(type->kind), kind_word(kind));
+        return NULL;
+    }
+    type_is_old(builder, node, type, is_alias);
+    return type;
+}
+
+static bool def_lists(const Def *def, const TaskType *type) {
+    if (def == NULL || def->plugin_count == 0) return true;
+    for (uint32_t i = 0; i < def->plugin_count; i++) {
+        if (str_eq(def->plugins[i], type->name)) return true;
+    }
+    return false;
+}
+
+// A map whose `type` names a type of the catalog: a condition, a runner, a model provider.
+static void check_typed(Builder *builder, const Node *node, TypeKind kind, const Def *def,
+                        const Prop *prop, const Level *level) {
+    if (node->type != YAML_MAP) {
+        if (node->type == YAML_SCALAR && template_has_code(node->text) && prop->mode == MODE_FULL) {
+            return;
+        }
+        diag_add(builder->diags, "E0104", weight(level), node->span,
+                 "'" STR_FMT "' must be a map with a 'type', not a %s", STR_ARG(prop->name),
+                 node_kind_name(node));
+        return;
+    }
+    const Node *type_node = node_get(node, STR("type"));
+    if (node_is_absent(type_node)) {
+        if (builder->flow->has_holes) return;
+        diag_add(builder->diags, "E0102", weight(level), node->span,
+                 "property 'type' of '" STR_FMT "' is missing", STR_ARG(prop->name));
+        return;
+    }
+    if (kind == KIND_ASSET) {
+        const TaskType *found = catalog_find(builder->catalog, type_node->text, &(bool){false});
+        if (found == NULL) return;  // what is not registered is a custom asset
+    }
+    const TaskType *type = schema_type(builder, type_node, kind);
+    if (type == NULL) return;
+    if (!def_lists(def, type)) {
+        Diag *diag = diag_add(builder->diags, "E0112", weight(level), type_node->span,
+                              "'" STR_FMT "' cannot stand in '" STR_FMT "'",
+                              STR_ARG(type_node->text), STR_ARG(prop->name));
+        Nearest nearest = nearest_to(type_node->text);
+        for (uint32_t i = 0; i < def->plugin_count; i++) nearest_offer(&nearest, def->plugins[i]);
+        diag_suggest(diag, nearest.name);
+        return;
+    }
+    Level inner = level_of_type(type, !node_is_absent(node_get(node, STR("version"))), level);
+    inner.is_enforced = level->is_enforced && (prop->flags & PROP_CASCADE) != 0;
+    schema_members(builder, node, &inner, NULL, 0);
+}
+
+// --- values -------------------------------------------------------------------------------------
+
+static void wrong_shape(Builder *builder, const Node *node, const Prop *prop, const Level *level,
+                        const char *wanted) {
+    if (flow_span_is_default(builder->flow, node->span)) return;
+    diag_add(builder->diags, "E0104", weight(level), node->span,
+             "'" STR_FMT "' must be %s, not a %s", STR_ARG(prop->name), wanted,
+             node_kind_name(node));
+}
+
+static void check_object(Builder *builder, const Node *node, const Prop *prop, const PropType *type,
+                         const Level *level) {
+    const Def *def = type->def;
+    if (def == NULL) return;
+    if (node->type == YAML_SCALAR) {
+        if ((def->flags & DEF_FROM_STRING) == 0) wrong_shape(builder, node, prop, level, "a map");
+        return;
+    }
+    if (node->type != YAML_MAP) {
+        wrong_shape(builder, node, prop, level, "a map");
+        return;
+    }
+    Level inner = {
+        .up = level,
+        .props = def->props,
+        .prop_count = def->prop_count,
+        .name = prop->name,
+        .is_certain = level->is_certain && (def->flags & (DEF_LOOSE | DEF_FROM_SDK)) == 0 &&
+                      prop->mode != MODE_FULL,
+        .is_enforced = level->is_enforced && (prop->flags & PROP_CASCADE) != 0,
+        .is_open = def->prop_count == 0 && def->variant_count == 0,
+    };
+    if (def->variant_count > 0) {
+        const Node *key = node_get(node, def->discriminator);
+        const Def *variant = NULL;
+        for (uint32_t i = 0; i < def->variant_count && key != NULL; i++) {
+            if (str_eq(def->variants[i].key, node_text(key))) variant = def->variants[i].def;
+        }
+        if (variant == NULL) {
+            if (key == NULL || template_has_code(node_text(key))) return;
+            Diag *diag =
+                diag_add(builder->diags, "E0105", inner.is_certain ? DIAG_ERROR : DIAG_WARNING,
+                         key->span, "'" STR_FMT "' is no '" STR_FMT "' of '" STR_FMT "'",
+                         STR_ARG(node_text(key)), STR_ARG(def->discriminator), STR_ARG(prop->name));
+            Nearest nearest = nearest_to(node_text(key));
+            for (uint32_t i = 0; i < def->variant_count; i++) {
+                nearest_offer(&nearest, def->variants[i].key);
+            }
+            diag_suggest(diag, nearest.name);
+            return;
+        }
+        inner.props = variant->props;
+        inner.prop_count = variant->prop_count;
+        inner.is_open = variant->prop_count == 0;
+    }
+    schema_members(builder, node, &inner, NULL, 0);
+}
+
+static void check_items(Builder *builder, const Node *node, const Prop *prop, const PropType *type,
+                        const Level *level) {
+    if (type->item == NULL) return;
+    for (uint32_t i = 0; i < node->items.count; i++) {
+        schema_value(builder, node->items.items[i], prop, type->item, level);
+    }
+    for (uint32_t i = 0; i < node->entries.count; i++) {
+        schema_value(builder, node->entries.items[i].value, prop, type->item, level);
+    }
+}
+
+// Lists and maps; a scalar may hold one as JSON text where the whole value is rendered.
+static void check_collection(Builder *builder, const Node *node, const Prop *prop,
+                             const PropType *type, const Level *level) {
+    bool is_list = type->kind == T_LIST;
+    if (node->type == (is_list ? YAML_LIST : YAML_MAP)) {
+        if (is_list && node->items.count == 0 && (prop->flags & PROP_NON_EMPTY) != 0 &&
+            level->is_enforced && type == &prop->type) {
+            diag_add(builder->diags, "E0102", weight(level), node->span,
+                     "'" STR_FMT "' must not be empty", STR_ARG(prop->name));
+        }
+        check_items(builder, node, prop, type, level);
+        return;
+    }
+    if (node->type == YAML_SCALAR && prop->mode == MODE_FULL && node->text.len > 0 &&
+        (node->text.ptr[0] == '[' || node->text.ptr[0] == '{')) {
+        return;
+    }
+    wrong_shape(builder, node, prop, level, is_list ? "a list" : "a map");
+}
+
+static void check_labels(Builder *builder, const Node *node, const Prop *prop, const Level *level) {
+    if (node->type == YAML_MAP) {
+        for (uint32_t i = 0; i < node->entries.count; i++) {
+            const NodeEntry *entry = &node->entries.items[i];
+            if (entry->value->type == YAML_HOLE) continue;
+            if (entry->value->type != YAML_SCALAR || node_is_null(entry->value)) {
+                diag_add(builder->diags, "E0104", weight(level), entry->key->span,
+                         "label '" STR_FMT "' must have a text, number or boolean as its value",
+                         STR_ARG(entry->key->text));
+            }
+        }
+        return;
+    }
+    if (node->type != YAML_LIST) {
+        if (prop->mode == MODE_STATIC) wrong_shape(builder, node, prop, level, "a map or a list");
+        return;
+    }
+    for (uint32_t i = 0; i < node->items.count; i++) {
+        const Node *item = node->items.items[i];
+        if (item->type == YAML_HOLE) continue;
+        if (item->type != YAML_MAP || node_is_absent(node_get(item, STR("key")))) {
+            diag_add(builder->diags, "E0104", weight(level), item->span,
+                     "a label in a list is a map with 'key' and 'value'");
+        }
+    }
+}
+
+static TypeKind kind_of(ValueType type) {
+    if (type == T_TASK) return KIND_TASK;
+    if (type == T_TRIGGER) return KIND_TRIGGER;
+    if (type == T_CONDITION) return KIND_CONDITION;
+    if (type == T_RUNNER) return KIND_RUNNER;
+    if (type == T_LOG_EXPORTER) return KIND_LOG_EXPORTER;
+    if (type == T_ASSET) return KIND_ASSET;
+    if (type == T_ASSET_EXPORTER) return KIND_ASSET_EXPORTER;
+    return KIND_COUNT;
+}
+
+void schema_value(Builder *builder, const Node *node, const Prop *prop, const PropType *type,
+                  const Level *level) {
+    if (node_is_absent(node)) return;
+    if ((prop->flags & (PROP_CUSTOM_PARSER | PROP_SETTER_ONLY)) != 0) return;
+    if (node->type == YAML_SCALAR && template_has_code(node->text)) {
+        bool is_scalar = type->kind == T_INT || type->kind == T_NUMBER || type->kind == T_BOOL;
+        if (prop->mode == MODE_STATIC && is_scalar &&
+            !flow_span_is_default(builder->flow, node->span)) {
+            diag_add(builder->diags, "E0104", weight(level), node->span,
+                     "'" STR_FMT
+                     "' is read when the flow is saved: a template is not rendered here",
+                     STR_ARG(prop->name));
+        }
+        return;
+    }
+    switch (type->kind) {
+    case T_ANY:
+    case T_DATA:
+    case T_EXTERNAL:
+        return;
+    case T_LABELS:
+        check_labels(builder, node, prop, level);
+        return;
+    case T_LIST:
+    case T_MAP:
+        check_collection(builder, node, prop, type, level);
+        return;
+    case T_TASK:
+    case T_TRIGGER:
+    case T_CONDITION:
+    case T_RUNNER:
+    case T_LOG_EXPORTER:
+    case T_ASSET:
+    case T_ASSET_EXPORTER:
+    case T_PLUGIN:
+        check_typed(builder, node, kind_of(type->kind), type->kind == T_PLUGIN ? type->def : NULL,
+                    prop, level);
+        return;
+    case T_OBJECT:
+        check_object(builder, node, prop, type, level);
+        return;
+    case T_STRING:
+    case T_INT:
+    case T_NUMBER:
+    case T_BOOL:
+    case T_DURATION:
+    case T_DATETIME:
+    case T_DATE:
+    case T_TIME:
+    case T_TIMEZONE:
+    case T_URI:
+    case T_ENCRYPTED:
+    case T_ENUM:
+        if (node->type == YAML_SCALAR) {
+            literal_check(builder, node, prop, type, level);
+        } else if (prop->mode == MODE_STATIC || (type->kind != T_STRING && type->kind != T_URI)) {
+            wrong_shape(builder, node, prop, level, "a single value");
+        }
+        return;
+    }
+}
