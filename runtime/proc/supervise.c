@@ -1,0 +1,107 @@
+// supervise.c - the outer process: it outlives the engine by a moment and takes down what is left.
+//
+// It holds nothing but its two jobs, so that there is nothing in it that could fail.
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proc/internal.h"
+
+enum { SWEEP_ROUNDS = 500, SWEEP_PAUSE_MS = 10 };
+
+static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
+
+// Kills all that descends from this process until nothing is left.
+static void sweep_all(void) {
+    ProcTable table = {0};
+    for (int round = 0; round < SWEEP_ROUNDS; round++) {
+        pid_t reaped = 0;
+        while ((reaped = waitpid(-1, NULL, WNOHANG)) > 0) {
+        }
+        if (reaped < 0 && errno == ECHILD) break;  // no child, so no descendant either
+        Err err = table_scan(&table);
+        if (err.code != ERR_NONE) break;
+        pid_t self = getpid();
+        for (uint32_t i = 0; i < table.count; i++) {
+            table.items[i].is_member = table.items[i].parent == self;
+        }
+        for (bool grew = true; grew;) {
+            grew = false;
+            for (uint32_t i = 0; i < table.count; i++) {
+                for (uint32_t j = 0; !table.items[i].is_member && j < table.count; j++) {
+                    if (!table.items[j].is_member) continue;
+                    if (table.items[j].pid != table.items[i].parent) continue;
+                    table.items[i].is_member = grew = true;
+                }
+            }
+        }
+        // Frozen in the first rounds, killed from the third on: nothing forks away between.
+        for (uint32_t i = 0; i < table.count; i++) {
+            if (table.items[i].is_member) {
+                entry_signal(&table.items[i], round < 2 ? SIGSTOP : SIGKILL);
+            }
+        }
+        struct timespec pause = {.tv_nsec = round < 2 ? 0 : SWEEP_PAUSE_MS * 1000 * 1000};
+        nanosleep(&pause, NULL);
+    }
+    table_release(&table);
+}
+
+// Ends this process as the inner one ended.
+NO_RETURN static void end_like(int status) {
+    if (WIFEXITED(status)) _exit(WEXITSTATUS(status));
+    int number = WTERMSIG(status);
+    signal(number, SIG_DFL);
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, number);
+    sigprocmask(SIG_UNBLOCK, &one, NULL);
+    raise(number);
+    _exit(128 + number);
+}
+
+NO_RETURN static void watch_over(pid_t inner, const sigset_t *wanted) {
+    for (;;) {
+        siginfo_t got = {0};
+        int number = sigwaitinfo(wanted, &got);
+        if (number < 0) continue;
+        if (number != SIGCHLD) {
+            // A terminal sends to the whole group; only what was sent to this process is passed on.
+            if (got.si_code != SI_KERNEL) kill(inner, number);
+            continue;
+        }
+        int status = 0;
+        pid_t ended = 0;
+        bool is_over = false;
+        int inner_status = 0;
+        while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
+            if (ended != inner) continue;  // an orphan of an engine that became its child
+            is_over = true;
+            inner_status = status;
+        }
+        if (!is_over) continue;
+        sweep_all();
+        end_like(inner_status);
+    }
+}
+
+Err proc_supervise(void) {
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
+        return err_system("cannot become the reaper of orphaned processes");
+    }
+    sigset_t wanted, before;
+    sigemptyset(&wanted);
+    sigaddset(&wanted, SIGCHLD);
+    for (size_t i = 0; i < COUNT(passed_on); i++) sigaddset(&wanted, passed_on[i]);
+    sigprocmask(SIG_BLOCK, &wanted, &before);
+    pid_t inner = fork();
+    if (inner != 0 && inner > 0) watch_over(inner, &wanted);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (inner < 0) return err_system("cannot start the engine process");
+    return err_none();
+}
