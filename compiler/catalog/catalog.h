@@ -42,6 +42,7 @@ enum {
     TYPE_REALTIME = 1024,
     TYPE_NO_OUTPUTS = 2048,
     TYPE_HAS_MODULE = 4096,  // a module in stdlib implements it
+    TYPE_PRIVATE = 8192,     // from a private catalog
 };
 
 enum {
@@ -59,6 +60,7 @@ enum {
     PROP_HAS_MAX = 2048,
     PROP_HAS_DEFAULT = 4096,
     PROP_EXTENSION = 8192,
+    PROP_INFERRED = 16384,
 };
 
 typedef enum PropMode {
@@ -119,9 +121,16 @@ typedef struct Prop {
     uint32_t alias_count;
     const PropType *any_of;
     uint32_t any_of_count;
+    Str default_doc;  // a default that is documented and applied in code; JSON or words
 } Prop;
 
-enum { DEF_LOOSE = 1, DEF_FROM_SDK = 2, DEF_FROM_STRING = 4 };
+enum {
+    DEF_LOOSE = 1,
+    DEF_FROM_SDK = 2,
+    DEF_FROM_STRING = 4,
+    DEF_OPEN = 8,      // unknown properties are accepted
+    DEF_NUMBERS = 16,  // of an enum: numbers are expected, `values` are their digits
+};
 
 typedef struct Def {
     Str name;
@@ -136,6 +145,7 @@ typedef struct Def {
     uint32_t variant_count;
     const Str *plugins;  // of a plugin base: type names
     uint32_t plugin_count;
+    Str external;  // class of a third-party library
 } Def;
 
 typedef struct DefVariant {
@@ -146,7 +156,14 @@ typedef struct DefVariant {
 typedef struct Output {
     Str name;
     PropType type;
+    bool is_deprecated;
 } Output;
+
+// Property names of which exactly one must be given.
+typedef struct PropChoice {
+    const Str *names;
+    uint32_t count;
+} PropChoice;
 
 typedef struct TaskType {
     Str name;
@@ -161,6 +178,12 @@ typedef struct TaskType {
     const Str *aliases;
     uint32_t alias_count;
     Str group;  // the catalog file
+    const PropChoice *exactly_one;
+    uint32_t exactly_one_count;
+    const Str *extra_checks;  // names of cross-property checks of the reference
+    uint32_t extra_check_count;
+    const Str *metrics;  // name, kind, name, kind …
+    uint32_t metric_count;
 } TaskType;
 
 typedef struct Catalog Catalog;
@@ -175,6 +198,8 @@ const Prop *type_prop(const TaskType *type, Str name);
 const Prop *def_prop(const Def *def, Str name);
 const Output *type_output(const TaskType *type, Str name);
 const Def *catalog_def(Catalog *catalog, Str group, Str name);
+// A type in the catalog's own spelling: `list<map<string>>`, `$Name` for a definition.
+void prop_type_print(PropType type, Buffer *out);
 // The nearest type name of that kind, or empty.
 Str catalog_nearest(Catalog *catalog, TypeKind kind, Str name);
 uint32_t catalog_count(const Catalog *catalog);
@@ -184,8 +209,13 @@ Str catalog_digest(const Catalog *catalog);  // hexadecimal
 // What versions differ in (_versions.yaml): bits of targets in which a type or property is absent.
 enum { TARGET_0_20 = 1, TARGET_1_3 = 2, TARGET_2_0 = 4 };
 uint32_t catalog_absent_in(Catalog *catalog, Str type, Str prop);
-// What replaces a removed type or property in 2.0, or empty.
+// What replaces a removed or deprecated type or property in 2.0, or empty.
 Str catalog_replacement(Catalog *catalog, Str type, Str prop);
+// Targets in which it is deprecated; in which the property is required though `required` is absent;
+// in which a value of it is no longer accepted.
+uint32_t catalog_deprecated_in(Catalog *catalog, Str type, Str prop);
+uint32_t catalog_required_in(Catalog *catalog, Str type, Str prop);
+uint32_t catalog_value_absent_in(Catalog *catalog, Str type, Str prop, Str value);
 
 // The modules of stdlib, compiled at build time: what `flowc compile` links.
 typedef struct StdModule {
