@@ -1,45 +1,67 @@
 #!/bin/bash
-# build.sh NAME... - builds the Go components that the tests run against, from their module sources.
+# build.sh NAME... - the programs that the tests run against, from their package registries, built once.
 #
-# NAME is tofu or kube-apiserver. The binary goes to $FLOW_CACHE/components/NAME-VERSION and is built once;
-# the Go build cache is removed afterwards, since it is larger than all else together.
+# NAME is tofu, kube-apiserver, moto or all. They go to ${FLOW_CACHE:-~/.cache/flowc}/components; module sources and the Go
+# build cache, larger than all else together, are removed afterwards. Where a tool is missing (go, python3 -m venv) the
+# component is left out and the tests that need it say so.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${FLOW_CACHE:-$HOME/.cache/flowc}/components
 mkdir -p "$cache"
-export GOFLAGS="-p=2 -buildvcs=false" CGO_ENABLED=0 GOTOOLCHAIN=local
-export GOPATH=$cache/go GOMODCACHE=$cache/go/mod GOCACHE=$cache/go/build
-unset TF_CLI_CONFIG_FILE
 
-build() { # name, folder, version, ldflags, package
+build_go() { # name, folder, version, ldflags, package
     local out=$cache/$1-$3
     [ -x "$out" ] && return 0
+    if ! command -v go >/dev/null || ! go version | grep -qE 'go1\.(2[4-9]|[3-9][0-9])'; then
+        echo "skipping $1: go 1.24 or newer is not installed"
+        return 0
+    fi
     echo "building $1 $3 from source (once, some minutes)"
     local work
     work=$(mktemp -d)
     cp "$here/$2"/go.* "$work"
-    (cd "$work" && { [ -f go.sum ] || go mod tidy; } &&
-        nice go build -mod=mod -trimpath -ldflags="$4" -o "$out.part" "$5" && mv "$out.part" "$out")
-    [ -f "$here/$2/go.sum" ] || cp "$work/go.sum" "$work/go.mod" "$cache/" 2>/dev/null || true
-    cp "$work/go.sum" "$cache/$2.go.sum"
-    cp "$work/go.mod" "$cache/$2.go.mod"
+    (
+        cd "$work"
+        unset TF_CLI_CONFIG_FILE
+        export GOFLAGS="-p=2 -buildvcs=false -mod=mod -modcacherw" CGO_ENABLED=0 GOTOOLCHAIN=local
+        export GOPATH=$cache/go GOMODCACHE=$cache/go/mod GOCACHE=$cache/go/build
+        go build -trimpath -ldflags="$4" -o "$out.part" "$5"
+    )
+    mv "$out.part" "$out"
     rm -rf "$work"
 }
 
+build_moto() {
+    [ -x "$cache/moto/bin/moto_server" ] && return 0
+    echo "installing moto (once)"
+    if ! python3 -m venv "$cache/moto" 2>/dev/null; then
+        rm -rf "$cache/moto"
+        echo "skipping moto: python3 -m venv does not work here (package python3-venv)"
+        return 0
+    fi
+    "$cache/moto/bin/pip" install -q --disable-pip-version-check "moto[server,s3]==5.2.5" || {
+        rm -rf "$cache/moto"
+        return 1
+    }
+}
+
+[ "${1:-all}" = all ] && set -- tofu kube-apiserver moto
 for name in "$@"; do
     case $name in
     tofu)
-        build tofu tofu 1.12.6 "-s -w -X github.com/opentofu/opentofu/version.dev=no" \
+        build_go tofu tofu 1.12.6 "-s -w -X github.com/opentofu/opentofu/version.dev=no" \
             github.com/opentofu/opentofu/cmd/tofu
         ;;
     kube-apiserver)
-        build kube-apiserver kubernetes 1.33.13 \
+        build_go kube-apiserver kubernetes 1.33.13 \
             "-s -w -X k8s.io/component-base/version.gitVersion=v1.33.13" \
             k8s.io/kubernetes/cmd/kube-apiserver
         ;;
+    moto) build_moto ;;
     *)
-        echo "build.sh: unknown component '$name'" >&2
+        echo "build.sh: unknown component '$name'; known are tofu, kube-apiserver, moto" >&2
         exit 2
         ;;
     esac
 done
+if [ -d "$cache/go" ]; then rm -rf "$cache/go" 2>/dev/null || { chmod -R u+w "$cache/go"; rm -rf "$cache/go"; }; fi
