@@ -36,7 +36,7 @@ static const Symbol symbols[] = {
     SYMBOL(url_free, "url_cleanup"),
     SYMBOL(url_set, "url_set"),
     SYMBOL(url_get, "url_get"),
-    SYMBOL(free, "free"),
+    SYMBOL(text_free, "free"),
 };
 
 Err curl_open(CurlApi *out) {

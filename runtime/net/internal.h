@@ -30,7 +30,7 @@ typedef struct CurlApi {
     void (*url_free)(CURLU *url);
     CURLUcode (*url_set)(CURLU *url, CURLUPart part, const char *text, unsigned flags);
     CURLUcode (*url_get)(const CURLU *url, CURLUPart part, char **text, unsigned flags);
-    void (*free)(void *block);
+    void (*text_free)(void *block);
 } CurlApi;
 
 MUST_CHECK Err curl_open(CurlApi *out);

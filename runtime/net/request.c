@@ -193,7 +193,7 @@ static void add_failure_text(NetRequest *request, CURLcode code, const char *url
     if (parts != NULL && curl->url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
         curl->url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
         buffer_printf(out, "'%s': ", host);
-        curl->free(host);
+        curl->text_free(host);
     }
     if (parts != NULL) curl->url_free(parts);
     // Host only: a query may hold a secret.
@@ -290,7 +290,7 @@ static bool leads_astray(NetRequest *request, Str location) {
         curl->url_set(url, CURLUPART_URL, str_to_c(&request->arena, location), 0) == CURLUE_OK &&
         curl->url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
         net_is_metadata_host(str_from(host));
-    if (host != NULL) curl->free(host);
+    if (host != NULL) curl->text_free(host);
     if (url != NULL) curl->url_free(url);
     return is_bad;
 }
@@ -586,10 +586,10 @@ static Err set_url(NetRequest *request, const NetStart *start) {
         curl->easy_set(request->easy, CURLOPT_URL, whole);
     }
 done:
-    if (host != NULL) curl->free(host);
-    if (scheme != NULL) curl->free(scheme);
-    if (port != NULL) curl->free(port);
-    if (whole != NULL) curl->free(whole);
+    if (host != NULL) curl->text_free(host);
+    if (scheme != NULL) curl->text_free(scheme);
+    if (port != NULL) curl->text_free(port);
+    if (whole != NULL) curl->text_free(whole);
     if (url != NULL) curl->url_free(url);
     return err;
 }
