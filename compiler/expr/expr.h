@@ -9,7 +9,12 @@
 #include "diag/diag.h"
 #include "syntax/syntax.h"
 
-enum { PIECE_SIZE_MAX = 8192 };
+enum {
+    PIECE_SIZE_MAX = 8192,        // bytes of one `{{ }}` or `{% %}`: see parse.c
+    TEMPLATE_SIZE_MAX = 1 << 20,  // bytes of a text
+    TEMPLATE_DEPTH_MAX = 64,      // open brackets, open tags
+    EXPR_DEPTH_MAX = 500,         // of a syntax tree: bounds every recursion over it
+};
 
 typedef enum ExprKind {
     EXPR_ERROR,
@@ -31,6 +36,7 @@ typedef enum ExprKind {
     EXPR_UNARY,          // op, args[0]
     EXPR_BINARY,         // op, args[0], args[1]
     EXPR_TERNARY,        // args[0] ? args[1] : args[2]
+    EXPR_BODY,           // the rendered body of a filter tag: the input of its first filter
 } ExprKind;
 
 typedef enum ExprOp {
@@ -74,7 +80,7 @@ struct Expr {
     bool is_parenthesised;
     Span span;       // all of it, in the file
     Span name_span;  // of text: the name, attribute, filter, operator
-    Str text;
+    Str text;        // of INT, FLOAT: as written; of a BINARY, UNARY: the operator as written
     int64_t integer;
     double real;
     bool boolean;
@@ -90,7 +96,7 @@ typedef enum PartKind {
     PART_SET,     // name, expr
     PART_MACRO,   // name, params, body
     PART_BLOCK,   // name, body
-    PART_FILTER,  // filters: a chain of EXPR_FILTER over the body; body
+    PART_FILTER,  // expr: a chain of EXPR_FILTER, the innermost over EXPR_BODY; body
     PART_ERROR,
 } PartKind;
 
@@ -130,6 +136,9 @@ typedef struct Template {
 
 // True where a text needs parsing at all: it has `{{`, `{%` or `{#`.
 bool template_has_code(Str text);
+// What can be said of a scalar without code: `{ inputs.x }}`, which is printed as text (W0314).
+// template_parse() looks for it too.
+void template_check_text(const Node *scalar, Diags *diags);
 
 typedef struct ExprParser ExprParser;
 ExprParser *expr_parser_new(Arena *arena);
