@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "grammar/symbols.h"
+#include "expr/grammar/symbols.h"
 
 bool word_is_operator(Str word) {
     static const char *const words[] = {"or", "and", "is", "not", "contains", "equals", "isIn"};

@@ -10,7 +10,7 @@
 #include <tree_sitter/api.h>
 
 #include "expr/ast.h"
-#include "grammar/symbols.h"
+#include "expr/grammar/symbols.h"
 
 const TSLanguage *tree_sitter_flow_template(void);
 

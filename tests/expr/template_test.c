@@ -1,4 +1,4 @@
-// Templates: places, white space, what stands alone, and what is said of mistakes.
+// template_test.c - templates: places, white space, what stands alone, what is said of mistakes.
 #include <string.h>
 
 #include "expr/expr.h"

@@ -1,4 +1,4 @@
-// Template text: parsing ends, and what it gives can be printed.
+// template_fuzz.c - template text: parsing ends, and what it gives can be printed.
 #include "expr/expr.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);

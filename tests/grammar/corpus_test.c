@@ -1,4 +1,5 @@
-// The grammar's corpus, and every case of the language's own case file where it is at hand.
+// corpus_test.c - the grammar's corpus, and every case of the language's own file where it is at
+// hand.
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>

@@ -14,8 +14,8 @@ trap 'rm -rf "$work"' EXIT
 "$target/debug/generate" "$work" "$grammar/grammar.js"
 {
     echo '// symbols.h - numbers of the grammar'"'"'s symbols and fields, taken from parser.c. Generated.'
-    echo '#ifndef FLOW_EXPR_GRAMMAR_SYMBOLS_H'
-    echo '#define FLOW_EXPR_GRAMMAR_SYMBOLS_H'
+    echo '#ifndef FLOW_GRAMMAR_SYMBOLS_H'
+    echo '#define FLOW_GRAMMAR_SYMBOLS_H'
     echo
     sed -n '/^enum ts_symbol_identifiers/,/^};/p; /^enum ts_field_identifiers/,/^};/p' "$work/parser.c"
     echo

@@ -1,6 +1,6 @@
 // symbols.h - numbers of the grammar's symbols and fields, taken from parser.c. Generated.
-#ifndef FLOW_EXPR_GRAMMAR_SYMBOLS_H
-#define FLOW_EXPR_GRAMMAR_SYMBOLS_H
+#ifndef FLOW_GRAMMAR_SYMBOLS_H
+#define FLOW_GRAMMAR_SYMBOLS_H
 
 enum ts_symbol_identifiers {
   sym_name = 1,
