@@ -46,3 +46,4 @@ foreach(source ${script_tests})
   set_tests_properties(${module}.${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600
     ENVIRONMENT "FLOW_SOURCE=${CMAKE_SOURCE_DIR};FLOW_BUILD=${CMAKE_BINARY_DIR};FLOWC=${CMAKE_BINARY_DIR}/bin/flowc;FLOWRUN=${CMAKE_BINARY_DIR}/bin/flowrun;PYTHONDONTWRITEBYTECODE=1")
 endforeach()
+include(tests/perf/perf.cmake)
