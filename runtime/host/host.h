@@ -15,6 +15,7 @@
 
 typedef struct Loop Loop;
 typedef struct Store Store;
+typedef struct Masker Masker;
 typedef struct Host Host;
 typedef struct HostTask HostTask;
 
@@ -36,6 +37,8 @@ typedef struct HostOptions {
     Loop *loop;
     Store *store;  // key-value, paths; NULL in plan mode
     const Clock *clock;
+    Masker *masker;  // every text that leaves passes it (log/mask.h); NULL masks nothing. Values
+                     // enter it by the on_plain of the Secrets' source
     Str execution_id, flow_namespace, flow_id;
     Str work_folder;     // below which working directories are made; absolute
     Str storage_folder;  // internal storage of the execution

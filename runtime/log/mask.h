@@ -1,0 +1,48 @@
+// mask.h - keeps secrets out of every stream: replaces registered values and their usual encodings
+// by `******`.
+//
+// One Aho-Corasick automaton over all patterns; a stream keeps back as many bytes as could be the
+// beginning of a pattern, so a value that is split over two writes is found as well. Every byte
+// that belongs to any pattern is covered; what overlaps or touches becomes one mark. Patterns of a
+// value: itself, trimmed, each of its lines of 8 bytes and more, JSON-escaped, percent-encoded
+// (upper- and lower-case hexadecimal, blank as `+`), as a single-quoted shell word, Base64 in both
+// alphabets at the three alignments, hexadecimal. Values under 4 bytes cannot be masked: they are
+// in every text.
+#ifndef FLOW_LOG_MASK_H
+#define FLOW_LOG_MASK_H
+
+#include "base/buffer.h"
+
+enum { MASK_VALUE_MIN = 4, MASK_LINE_MIN = 8, MASK_VALUE_MAX = 64 << 10 };
+
+#define MASK_TEXT "******"
+
+typedef struct Masker Masker;
+
+Masker *masker_new(void);
+void masker_free(Masker *masker);  // wipes
+// Registers a value, from now on also for streams under way. False where it is too short; of a
+// value over MASK_VALUE_MAX the lines are registered, not the whole.
+bool masker_add(Masker *masker, Str plain);
+bool masker_is_empty(const Masker *masker);
+// A whole text, appended to `out`. NULL masks nothing.
+void masker_apply(Masker *masker, Str text, Buffer *out);
+// True where the text holds a registered value: what tests and checks ask.
+bool masker_finds(Masker *masker, Str text);
+
+typedef struct MaskStream {
+    Masker *masker;
+    uint32_t state;
+    uint32_t generation;
+    Buffer held;   // bytes that may be part of a pattern
+    Buffer marks;  // one byte each: 1 where it is
+    bool was_marked;
+} MaskStream;
+
+// `MaskStream stream = {.masker = masker};` works. Appends to `out` what is certain.
+void mask_stream_add(MaskStream *stream, Str chunk, Buffer *out);
+// Appends the rest; the stream can be used again.
+void mask_stream_end(MaskStream *stream, Buffer *out);
+void mask_stream_release(MaskStream *stream);
+
+#endif
