@@ -9,6 +9,7 @@
 
 #include "diag/diag.h"
 #include "syntax/syntax.h"
+#include "type/type.h"
 #include "value/value.h"
 
 typedef enum TypeKind {
@@ -198,6 +199,10 @@ const Prop *type_prop(const TaskType *type, Str name);
 const Prop *def_prop(const Def *def, Str name);
 const Output *type_output(const TaskType *type, Str name);
 const Def *catalog_def(Catalog *catalog, Str group, Str name);
+// As a type of the expression language; every field of an object is optional.
+const Type *catalog_type(Arena *arena, PropType type);
+// The record a task's outputs are; open where the catalog does not know them all.
+const Type *catalog_outputs_type(Arena *arena, const TaskType *type);
 // A type in the catalog's own spelling: `list<map<string>>`, `$Name` for a definition.
 void prop_type_print(PropType type, Buffer *out);
 // The nearest type name of that kind, or empty.

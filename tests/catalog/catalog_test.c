@@ -33,7 +33,7 @@ static Value read_yaml(Arena *arena, const char *name) {
     return value;
 }
 
-static Str type_text(Arena *arena, PropType type) {
+static Str printed(Arena *arena, PropType type) {
     Buffer out = {0};
     prop_type_print(type, &out);
     Str text = buffer_to_str(&out, arena);
@@ -46,7 +46,7 @@ static void compare_prop(Arena *arena, Str type, Str name, Value row, const Prop
     if (prop == NULL) print_error(STR_FMT " lacks " STR_FMT "\n", STR_ARG(type), STR_ARG(name));
     assert_non_null(prop);
     Str text = value_map_get_text(row, STR("type"), (Str){0});
-    if (!str_eq(text, STR("none"))) assert_str_equal(type_text(arena, prop->type), text);
+    if (!str_eq(text, STR("none"))) assert_str_equal(printed(arena, prop->type), text);
     assert_int_equal((prop->flags & PROP_REQUIRED) != 0,
                      value_map_get_bool(row, STR("required"), false));
     assert_int_equal((prop->flags & PROP_SECRET) != 0,
