@@ -1,0 +1,357 @@
+// secret.c - the chain of places, in the order file, credentials directory, environment.
+//
+// The values of the file stay in one arena of the chain and are wiped with it; the others are read
+// when they are asked for, since a credential may be renewed while the process runs.
+#include "secret/secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/codec.h"
+#include "base/crypto.h"
+#include "base/file.h"
+#include "value/value.h"
+
+struct SecretChain {
+    Arena arena;
+    Str file;        // path; empty: none
+    Value values;    // of the file
+    Str file_texts;  // bytes of the file, for wiping
+    const char *const *env;
+    Str env_prefix;
+    Str folder;  // empty: none
+};
+
+// --- the file -----------------------------------------------------------------------------------
+
+static Err check_owner(const char *path, const struct stat *is) {
+    if (!S_ISREG(is->st_mode) && !S_ISFIFO(is->st_mode)) {
+        return err_make(ERR_INPUT, "the secrets file '%s' is not a regular file", path);
+    }
+    if (is->st_uid != geteuid() && is->st_uid != 0) {
+        return err_make(ERR_REFUSED, "the secrets file '%s' belongs to another user (%u)", path,
+                        (unsigned)is->st_uid);
+    }
+    if ((is->st_mode & 077) != 0) {
+        return err_make(ERR_REFUSED,
+                        "the secrets file '%s' can be read by others (mode %04o): use chmod 600",
+                        path, (unsigned)(is->st_mode & 07777));
+    }
+    return err_none();
+}
+
+static Err check_names(Value map, const char *path, const char *where) {
+    for (uint32_t i = 0; i < map.as.map->count; i++) {
+        const ValueMember *member = &map.as.map->members[i];
+        if (member->key.len == 0) {
+            return err_make(ERR_INPUT, "a secret without a name in %s of '%s'", where, path);
+        }
+        if (member->value.kind == VALUE_NULL) {
+            return err_make(ERR_INPUT, "the secret '" STR_FMT "' in '%s' has no value",
+                            STR_ARG(member->key), path);
+        }
+    }
+    return err_none();
+}
+
+static Err check_file(Value values, const char *path) {
+    if (values.kind != VALUE_MAP) {
+        return err_make(ERR_INPUT, "the secrets file '%s' must hold a map: NAME: value", path);
+    }
+    TRY(check_names(values, path, "the secrets file"));
+    const Value *namespaces = value_map_get(values, STR("namespaces"));
+    if (namespaces == NULL) return err_none();
+    if (namespaces->kind != VALUE_MAP) {
+        return err_make(ERR_INPUT, "'namespaces' in '%s' must be a map of namespaces", path);
+    }
+    for (uint32_t i = 0; i < namespaces->as.map->count; i++) {
+        const ValueMember *member = &namespaces->as.map->members[i];
+        if (member->value.kind != VALUE_MAP) {
+            return err_make(ERR_INPUT,
+                            "the namespace '" STR_FMT "' in '%s' must hold a map: NAME: value",
+                            STR_ARG(member->key), path);
+        }
+        TRY(check_names(member->value, path, "a namespace"));
+    }
+    return err_none();
+}
+
+static Err read_secrets(SecretChain *chain, const char *path) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) return err_system("cannot open the secrets file '%s'", path);
+    struct stat is = {0};
+    Err err = err_none();
+    if (fstat(fd, &is) != 0) {
+        err = err_system("cannot read the secrets file '%s'", path);
+    } else {
+        err = check_owner(path, &is);
+    }
+    if (err.code == ERR_NONE) {
+        err = file_read_fd(fd, path, SECRET_BYTES_MAX, &chain->arena, &chain->file_texts);
+    }
+    close(fd);
+    TRY(err);
+    chain->file = str_dup(&chain->arena, str_from(path));
+    Str text = str_trim(chain->file_texts);
+    // A parser's message may quote what it met, which may be a value: only its kind is told.
+    if (str_starts_with(text, STR("{"))) {
+        err = json_parse(text, (JsonLimits){0}, &chain->arena, &chain->values);
+        if (err.code != ERR_NONE) {
+            err = yaml_parse(chain->file_texts, &chain->arena, &chain->values);
+        }
+    } else {
+        err = yaml_parse(chain->file_texts, &chain->arena, &chain->values);
+    }
+    if (err.code != ERR_NONE) {
+        return err_make(ERR_INPUT, "the secrets file '%s' is neither YAML nor JSON", path);
+    }
+    return check_file(chain->values, path);
+}
+
+static const Value *find_name(Value map, Str name, Arena *scratch) {
+    const Value *found = value_map_get(map, name);
+    if (found != NULL) return found;
+    // As variables of the environment are: in capitals.
+    Str upper = str_dup(scratch, name);
+    for (size_t i = 0; i < upper.len; i++) {
+        char *c = (char *)(uintptr_t)&upper.ptr[i];
+        if (*c >= 'a' && *c <= 'z') *c = (char)(*c - ('a' - 'A'));
+    }
+    return value_map_get(map, upper);
+}
+
+static const Value *find_in_file(const SecretChain *chain, Str name, Str at, Arena *scratch) {
+    if (chain->file.len == 0) return NULL;
+    const Value *namespaces = value_map_get(chain->values, STR("namespaces"));
+    while (namespaces != NULL && at.len > 0) {
+        const Value *names = value_map_get(*namespaces, at);
+        const Value *found = names == NULL ? NULL : find_name(*names, name, scratch);
+        if (found != NULL) return found;
+        size_t dot = str_find_last_char(at, '.');
+        at = dot == STR_NOT_FOUND ? (Str){0} : str_slice(at, 0, dot);
+    }
+    if (str_eq(name, STR("namespaces"))) return NULL;
+    return find_name(chain->values, name, scratch);
+}
+
+// --- the other places ---------------------------------------------------------------------------
+
+static bool is_file_name(Str name) {
+    return name.len > 0 && name.len < 256 && name.ptr[0] != '.' &&
+           str_find_char(name, '/', 0) == STR_NOT_FOUND &&
+           str_find_char(name, '\0', 0) == STR_NOT_FOUND;
+}
+
+static Err find_in_folder(const SecretChain *chain, Str name, Buffer *plain, bool *found) {
+    if (chain->folder.len == 0 || !is_file_name(name)) return err_none();
+    Arena scratch = {0};
+    Str path = path_join(&scratch, chain->folder, name);
+    Str text = {0};
+    Err err = file_read(path.ptr, SECRET_BYTES_MAX, &scratch, &text);
+    if (err.code == ERR_NONE) {
+        Str value = text;
+        if (str_ends_with(value, STR("\n"))) value.len--;
+        buffer_add(plain, value);
+        *found = true;
+        wipe((char *)(uintptr_t)text.ptr, text.len);
+    } else if (err.code == ERR_NOT_FOUND) {
+        err = err_none();
+    }
+    arena_release(&scratch);
+    return err;
+}
+
+// The Base64 text behind PREFIX + NAME in capitals; NULL where there is none.
+static const char *find_variable(const SecretChain *chain, Str name) {
+    Str prefix = chain->env_prefix;
+    for (size_t i = 0; chain->env != NULL && chain->env[i] != NULL; i++) {
+        Str item = str_from(chain->env[i]);
+        if (!str_starts_with(item, prefix)) continue;
+        Str rest = str_slice(item, prefix.len, item.len);
+        if (rest.len <= name.len || rest.ptr[name.len] != '=') continue;
+        if (str_eq_ignore_case(str_slice(rest, 0, name.len), name)) {
+            return rest.ptr + name.len + 1;
+        }
+    }
+    return NULL;
+}
+
+static Err find_in_env(const SecretChain *chain, Str name, Buffer *plain, bool *found) {
+    const char *text = find_variable(chain, name);
+    if (text == NULL) return err_none();
+    Buffer joined = {0};
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at != '\n' && *at != '\r') buffer_add_char(&joined, *at);
+    }
+    size_t before = plain->len;
+    bool is_base64 = base64_decode(plain, buffer_str(&joined));
+    if (joined.len > 0) wipe(joined.ptr, joined.len);
+    buffer_release(&joined);
+    if (!is_base64) {
+        plain->len = before;
+        return err_make(ERR_INPUT, "the environment variable '" STR_FMT STR_FMT "' is not Base64",
+                        STR_ARG(chain->env_prefix), STR_ARG(name));
+    }
+    *found = true;
+    return err_none();
+}
+
+// --- the chain ----------------------------------------------------------------------------------
+
+static const char *env_get(const char *const *env, const char *name) {
+    size_t len = strlen(name);
+    for (size_t i = 0; env != NULL && env[i] != NULL; i++) {
+        if (strncmp(env[i], name, len) == 0 && env[i][len] == '=') return env[i] + len + 1;
+    }
+    return NULL;
+}
+
+Err secret_chain_new(const SecretOptions *options, SecretChain **out) {
+    SecretChain *chain = heap_alloc(1, sizeof *chain);
+    chain->env = options->env;
+    chain->env_prefix = str_from(options->env_prefix == NULL ? "SECRET_" : options->env_prefix);
+    const char *folder = options->credentials_folder;
+    if (folder == NULL) folder = env_get(options->env, "CREDENTIALS_DIRECTORY");
+    if (folder != NULL) chain->folder = str_dup(&chain->arena, str_from(folder));
+    Err err = options->file == NULL ? err_none() : read_secrets(chain, options->file);
+    if (err.code != ERR_NONE) {
+        secret_chain_free(chain);
+        return err;
+    }
+    *out = chain;
+    return err_none();
+}
+
+static void wipe_value(Value value) {
+    switch (value.kind) {
+    case VALUE_TEXT:
+    case VALUE_BIGNUM:
+    case VALUE_UNDEFINED:
+        if (value.as.text.len > 0) {
+            wipe((char *)(uintptr_t)value.as.text.ptr, value.as.text.len);
+        }
+        break;
+    case VALUE_LIST:
+        for (uint32_t i = 0; i < value.as.list->count; i++) wipe_value(value.as.list->items[i]);
+        break;
+    case VALUE_MAP:
+        for (uint32_t i = 0; i < value.as.map->count; i++) {
+            wipe_value(value.as.map->members[i].value);
+        }
+        break;
+    case VALUE_NULL:
+    case VALUE_BOOL:
+    case VALUE_INT:
+    case VALUE_FLOAT:
+    case VALUE_SECRET:
+        break;
+    }
+}
+
+void secret_chain_free(SecretChain *chain) {
+    if (chain == NULL) return;
+    // The texts may lie in the bytes of the file or in copies: both are wiped, the copies first.
+    wipe_value(chain->values);
+    if (chain->file_texts.len > 0) {
+        wipe((char *)(uintptr_t)chain->file_texts.ptr, chain->file_texts.len);
+    }
+    arena_release(&chain->arena);
+    heap_free(chain);
+}
+
+void secret_chain_places(const SecretChain *chain, Buffer *out) {
+    if (chain->file.len > 0) {
+        buffer_printf(out, "the secrets file '" STR_FMT "', ", STR_ARG(chain->file));
+    }
+    if (chain->folder.len > 0) {
+        buffer_printf(out, "the credentials directory '" STR_FMT "', ", STR_ARG(chain->folder));
+    }
+    buffer_printf(out, "the environment (" STR_FMT "NAME, Base64)", STR_ARG(chain->env_prefix));
+}
+
+static Err missing(const SecretChain *chain, Str name) {
+    Buffer places = {0};
+    if (chain->file.len > 0) {
+        buffer_printf(&places, "the secrets file '" STR_FMT "', ", STR_ARG(chain->file));
+    } else {
+        buffer_add(&places, STR("no secrets file (--secrets FILE), "));
+    }
+    if (chain->folder.len > 0) {
+        buffer_printf(&places, "the credentials directory '" STR_FMT "', ", STR_ARG(chain->folder));
+    }
+    buffer_printf(&places, "the environment variable '" STR_FMT, STR_ARG(chain->env_prefix));
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        buffer_add_char(&places, c >= 'a' && c <= 'z' ? (char)(c - ('a' - 'A')) : c);
+    }
+    buffer_add(&places, STR("' (Base64)"));
+    Err err =
+        err_make(ERR_NOT_FOUND, "cannot find secret for key '" STR_FMT "': looked in " STR_FMT,
+                 STR_ARG(name), STR_ARG(buffer_str(&places)));
+    buffer_release(&places);
+    return err;
+}
+
+static Err find_plain(const SecretChain *chain, Str name, Str secret_namespace, Buffer *plain) {
+    Arena scratch = {0};
+    bool found = false;
+    const Value *value = find_in_file(chain, name, secret_namespace, &scratch);
+    arena_release(&scratch);
+    if (value != NULL) {
+        value_print(plain, *value);
+        return err_none();
+    }
+    TRY(find_in_folder(chain, name, plain, &found));
+    if (found) return err_none();
+    TRY(find_in_env(chain, name, plain, &found));
+    return found ? err_none() : missing(chain, name);
+}
+
+// Replaces the value behind `from` by one of its members.
+static Err take_member(Str name, Str key, Buffer *plain, size_t from) {
+    Arena scratch = {0};
+    Value whole = {0};
+    Str text = str_slice(buffer_str(plain), from, plain->len);
+    Err err = json_parse(text, (JsonLimits){0}, &scratch, &whole);
+    const Value *member = err.code == ERR_NONE ? value_map_get(whole, key) : NULL;
+    if (member == NULL) {
+        err = err_make(ERR_NOT_FOUND,
+                       "cannot find secret sub-key '" STR_FMT "' in secret '" STR_FMT "'",
+                       STR_ARG(key), STR_ARG(name));
+    } else {
+        Buffer part = {0};
+        value_print(&part, *member);
+        wipe(plain->ptr + from, plain->len - from);
+        plain->len = from;
+        buffer_add(plain, buffer_str(&part));
+        if (part.len > 0) wipe(part.ptr, part.len);
+        buffer_release(&part);
+    }
+    wipe_value(whole);
+    arena_release(&scratch);
+    return err;
+}
+
+Err secret_chain_resolve(void *self, Str name, Str secret_namespace, Str key, Buffer *plain) {
+    const SecretChain *chain = self;
+    size_t from = plain->len;
+    // Room at once: a buffer that moves would leave a copy behind.
+    buffer_reserve(plain, 16 << 10);
+    Err err = find_plain(chain, name, secret_namespace, plain);
+    if (err.code == ERR_NONE && key.len > 0) err = take_member(name, key, plain, from);
+    if (err.code == ERR_NONE && plain->len - from < SECRET_BYTES_MIN) {
+        err =
+            err_make(ERR_INPUT,
+                     "the secret '" STR_FMT "' has fewer than %d bytes and could not be masked in "
+                     "logs: use a longer value",
+                     STR_ARG(name), SECRET_BYTES_MIN);
+    }
+    if (err.code != ERR_NONE && plain->len > from) {
+        wipe(plain->ptr + from, plain->len - from);
+        plain->len = from;
+    }
+    return err;
+}
