@@ -1,0 +1,17 @@
+-- Delete one key of the key-value store.
+local function run(props, host)
+    local deleted, message, class = host.kv.delete(props.key, props.namespace)
+    if deleted == nil then return nil, message, class end
+    if not deleted and props.errorOnMissing then
+        return nil, "there is no key '" .. props.key .. "'", "permanent"
+    end
+    return { deleted = deleted }
+end
+
+return task {
+    implements = "io.kestra.plugin.core.kv.Delete",
+    effects = { "kv", "destroy" },
+    idempotent = function(props) return props.errorOnMissing and "no" or "yes" end,
+    run = run,
+    plan = run,
+}

@@ -1,0 +1,190 @@
+-- From the properties of an HTTP task to a request of the host, and back.
+local value = use "lib.value"
+
+local http = {}
+
+local READ_IDLE = 300  -- seconds
+
+-- The names a request may go to, for the artifact's manifest.
+function http.hosts(props)
+    if type(props.uri) ~= "string" then return {} end
+    local start = string.find(props.uri, "://")
+    if start == nil then return {} end
+    local rest = props.uri:sub(start + 3)
+    for _, stop in ipairs({ "/", "?", "#" }) do
+        local at = string.find(rest, stop)
+        if at ~= nil then rest = rest:sub(1, at - 1) end
+    end
+    local at = string.find(rest, "@")
+    while at ~= nil do
+        rest = rest:sub(at + 1)
+        at = string.find(rest, "@")
+    end
+    return { rest }
+end
+
+local function header(host, headers, wanted)
+    if not host.is_map(headers) then return nil end
+    for name, text in pairs(headers) do
+        if name:lower() == wanted then return text end
+    end
+    return nil
+end
+
+local SAFE = { GET = true, HEAD = true, OPTIONS = true, TRACE = true, PUT = true, DELETE = true }
+
+-- A POST may be sent again only where its author gave it a key the receiver knows it by.
+function http.idempotent(props)
+    local method = type(props.method) == "string" and props.method:upper() or "GET"
+    if SAFE[method] then return "yes" end
+    if type(props.headers) == "table" then
+        for name in pairs(props.headers) do
+            if type(name) == "string" and name:lower() == "idempotency-key" then return "yes" end
+        end
+    end
+    return "no"
+end
+
+local function auth_of(options, host)
+    local auth = value.get(host, options, "auth")
+    local kind = value.get(host, auth, "type")
+    if kind == "BASIC" or kind == "DIGEST" then
+        return {
+            type = kind:lower(),
+            username = value.get(host, auth, "username"),
+            password = value.get(host, auth, "password"),
+        }
+    elseif kind == "BEARER" then
+        return { type = "bearer", token = value.get(host, auth, "token") }
+    end
+    local user = value.get(host, options, "basicAuthUser")
+    if user == nil then return nil end
+    return { type = "basic", username = user, password = value.get(host, options, "basicAuthPassword") }
+end
+
+local function proxy_of(options, host)
+    local proxy = value.get(host, options, "proxy")
+    local address = value.get(host, proxy, "address")
+    if address == nil then return nil end
+    local scheme = value.get(host, proxy, "type") == "SOCKS" and "socks5h://" or "http://"
+    local port = value.get(host, proxy, "port")
+    return {
+        url = scheme .. address .. (port and ":" .. port or ""),
+        username = value.get(host, proxy, "username"),
+        password = value.get(host, proxy, "password"),
+    }
+end
+
+local function limits_of(options, host)
+    local timeout = value.get(host, options, "timeout")
+    local connect = value.get(host, timeout, "connectTimeout")
+        or value.get(host, options, "connectTimeout")
+    local idle = value.get(host, timeout, "readIdleTimeout")
+        or value.get(host, options, "readIdleTimeout")
+    return {
+        connect = connect and host.duration(connect),
+        idle = idle and host.duration(idle) or READ_IDLE,
+    }
+end
+
+local function part_of(host, name, content)
+    if host.is_map(content) and value.get(host, content, "name") ~= nil then
+        local inner = value.get(host, content, "content")
+        if type(inner) == "string" and string.starts(inner, "kestra://") then
+            return { name = name, file = inner, filename = content.name }
+        end
+        return { name = name, value = host.text(inner), filename = content.name }
+    end
+    if type(content) == "string" and string.starts(content, "kestra://") then
+        return { name = name, file = content }
+    end
+    return { name = name, value = host.text(content) }
+end
+
+local function add_form(request, props, host)
+    if props.contentType == "multipart/form-data" then
+        request.multipart = {}
+        for name, content in pairs(props.formData) do
+            request.multipart[#request.multipart + 1] = part_of(host, name, content)
+        end
+        return
+    end
+    request.form = {}
+    for name, content in pairs(props.formData) do request.form[name] = host.text(content) end
+end
+
+-- Parameters of the query: a text, or a list of them.
+local function query_of(props, host)
+    local query = {}
+    for name, content in pairs(props.params or {}) do
+        if host.is_map(content) then
+            return nil, "parameter '" .. name .. "' is a map; text or a list of texts is possible"
+        elseif host.is_list(content) then
+            local texts = {}
+            for i, item in ipairs(content) do texts[i] = host.text(item) end
+            query[name] = texts
+        elseif content ~= host.null then
+            query[name] = host.text(content)
+        end
+    end
+    return query
+end
+
+-- What host.http takes, or nil and a message.
+function http.request(props, host)
+    local options = props.options
+    local headers = { ["User-Agent"] = "Kestra" }
+    local query, message = query_of(props, host)
+    if query == nil then return nil, message end
+    for name, text in pairs(props.headers or {}) do
+        if name:lower() == "user-agent" then headers["User-Agent"] = nil end
+        if text ~= host.null then headers[name] = host.text(text) end
+    end
+    local tls = value.get(host, options, "ssl") or props.sslOptions
+    local insecure = value.get(host, tls, "insecureTrustAllCertificates")
+    local request = {
+        method = props.method or "GET",
+        url = props.uri,
+        headers = headers,
+        query = next(query) ~= nil and query or nil,
+        auth = auth_of(options, host),
+        proxy = proxy_of(options, host),
+        limits = limits_of(options, host),
+        tls = insecure and { insecure = true } or nil,
+    }
+    if value.get(host, options, "followRedirects") == false then request.follow = false end
+    local content_type = props.contentType or "application/json"
+    local has_type = header(host, props.headers, "content-type") ~= nil
+    if props.formData ~= nil then
+        add_form(request, props, host)
+    else
+        if not has_type then headers["Content-Type"] = content_type end
+        request.body = props.body
+    end
+    return request
+end
+
+-- Whether the status is one the task accepts.
+local function is_accepted(props, host, status)
+    local allowed = value.list(host, value.get(host, props.options, "allowedResponseCodes"))
+    if #allowed > 0 then
+        for _, code in ipairs(allowed) do
+            if code == status then return true end
+        end
+        return false
+    end
+    if value.get(host, props.options, "allowFailed") or props.allowFailed then return true end
+    return status < 400
+end
+
+-- Nothing where the answer is accepted, else what `run` returns.
+function http.check(props, host, answer)
+    if is_accepted(props, host, answer.status) then return nil end
+    local message = "the server answered with status " .. answer.status
+    if type(answer.body) == "string" and #answer.body > 0 and #answer.body <= 500 then
+        message = message .. ": " .. string.trim(answer.body)
+    end
+    return message, answer.class
+end
+
+return http

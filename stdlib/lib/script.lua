@@ -1,0 +1,164 @@
+-- The contract of every task that ends in "run this command": files in, one shell, files out.
+--
+-- Order: namespace files, input files, the command, output files (also after a failure). With an
+-- interpreter or beforeCommands everything is one script, so that `cd` and `export` hold on from one
+-- command to the next; without either, the commands are the argument vector.
+local value = use "lib.value"
+
+local script = {}
+
+local SHELL = { "/bin/sh", "-c" }
+local OUTPUT_FOLDER = ".outputs"  -- the deprecated output directory, in the working directory
+
+-- The runner as the deprecated `runner` names it; an explicit taskRunner wins.
+local function runner_of(props)
+    if props.taskRunner ~= nil then return props.taskRunner end
+    if props.runner == "PROCESS" then return { type = "io.kestra.plugin.core.runner.Process" } end
+    if props.runner == "DOCKER" then
+        return { type = "io.kestra.plugin.scripts.runner.docker.Docker" }
+    end
+    return nil
+end
+
+local function image_of(props, host)
+    return props.containerImage or value.get(host, props.docker, "image")
+end
+
+local function append(list, more)
+    for _, item in ipairs(more) do list[#list + 1] = item end
+end
+
+-- The lines as one text; a handle where one of them holds a secret.
+local function join_lines(host, lines, separator)
+    local parts = {}
+    for i, line in ipairs(lines) do
+        if i > 1 then parts[#parts + 1] = separator end
+        parts[#parts + 1] = host.text(line)
+    end
+    return host.join(parts)
+end
+
+-- What is executed: `argv`, or `script` and `interpreter`.
+--   commands     lines after beforeCommands
+--   interpreter  used where the type has no such property
+--   no_fail_fast the type has no failFast
+function script.command(props, host, spec)
+    local interpreter = props.interpreter or spec.interpreter or SHELL
+    local before = props.beforeCommands or {}
+    if #interpreter == 0 and #before == 0 and spec.before == nil then
+        return { argv = spec.commands }
+    end
+    local is_windows = props.targetOS == "WINDOWS"
+    local lines = {}
+    if props.failFast ~= false and not spec.no_fail_fast and not is_windows then
+        lines[1] = "set -e"
+    end
+    append(lines, spec.before or {})
+    append(lines, before)
+    append(lines, spec.commands)
+    return {
+        interpreter = interpreter,
+        script = join_lines(host, lines, is_windows and "\r\n" or "\n"),
+    }
+end
+
+local function environment(props, host, spec)
+    local env = {}
+    for name, text in pairs(spec.env or {}) do env[name] = text end
+    if props.outputDirectory then
+        host.workdir.make(OUTPUT_FOLDER)
+        env.OUTPUT_DIR = host.workdir.path() .. "/" .. OUTPUT_FOLDER
+    end
+    for name, text in pairs(props.env or {}) do
+        if text ~= host.null then env[name] = text end
+    end
+    return env
+end
+
+local function bring_files(props, host)
+    if props.namespaceFiles ~= nil then
+        local count, message, class = host.workdir.namespace_files(props.namespaceFiles)
+        if count == nil then return nil, message, class end
+    end
+    if props.inputFiles ~= nil then
+        local ok, message, class = host.workdir.input_files(props.inputFiles)
+        if ok == nil then return nil, message, class end
+    end
+    return true
+end
+
+local function collect_files(props, host)
+    local files = {}
+    if props.outputFiles ~= nil then
+        local found, message, class = host.workdir.output_files(props.outputFiles)
+        if found == nil then return nil, message, class end
+        for path, uri in pairs(found) do files[path] = uri end
+    end
+    if props.outputDirectory then
+        local found, message, class = host.workdir.output_files({ OUTPUT_FOLDER .. "/**" })
+        if found == nil then return nil, message, class end
+        for path, uri in pairs(found) do files[path:sub(#OUTPUT_FOLDER + 2)] = uri end
+    end
+    return host.map(files)
+end
+
+local function failure(code, host, spec)
+    local message = "Command failed with exit code " .. code
+    if code == 127 and spec.program ~= nil and host.which(spec.program) == nil then
+        message = message .. ": '" .. spec.program .. "' is not on the PATH of this host; "
+            .. "install it, or run the task in a container"
+    end
+    return message
+end
+
+-- Runs `spec.commands` by the contract. `spec.program` is what the type is about, for the message;
+-- `spec.files` are texts to be written and removed again, by name.
+function script.run(props, host, spec)
+    local ok, message, class = bring_files(props, host)
+    if ok == nil then return nil, message, class end
+    for name, text in pairs(spec.files or {}) do
+        ok, message, class = host.workdir.write(name, text)
+        if ok == nil then return nil, message, class end
+    end
+    local command = script.command(props, host, spec)
+    command.env = environment(props, host, spec)
+    command.runner = runner_of(props)
+    command.image = image_of(props, host)
+    local result
+    result, message, class = host.exec(command)
+    if result == nil then return nil, message, class end
+    for name in pairs(spec.files or {}) do host.workdir.remove(name) end
+
+    host.outputs({ exitCode = result.code, vars = result.vars })
+    local files
+    files, message, class = collect_files(props, host)
+    if files == nil then return nil, message, class end
+    host.outputs({ outputFiles = files })
+    if result.code ~= 0 then host.fail(failure(result.code, host, spec)) end
+    return {}
+end
+
+-- A script in another language: a file beside the commands, or, where its text holds a secret, a
+-- text the shell hands over, so that the secret is on no disk.
+function script.language(props, host, language)
+    local text = props.script
+    local spec = {
+        before = language.before,
+        env = language.env,
+        no_fail_fast = language.no_fail_fast,
+        program = language.program,
+    }
+    if language.prelude then text = host.join({ language.prelude, text }) end
+    if host.is_secret(text) then
+        local mark = "END_OF_SCRIPT_7f3a91c0"
+        spec.commands = {
+            host.join({ language.command, " - <<'", mark, "'\n", text, "\n", mark }),
+        }
+    else
+        spec.files = { [language.file] = text }
+        spec.commands = { language.command .. " " .. language.file }
+    end
+    return script.run(props, host, spec)
+end
+
+return script

@@ -1,0 +1,30 @@
+-- Reading maps that may lack a key or hold null, and small text helpers.
+local value = {}
+
+-- map[key], nil where there is no map, no such key, or null.
+function value.get(host, map, key)
+    if not host.is_map(map) then return nil end
+    local found = map[key]
+    if found == host.null then return nil end
+    return found
+end
+
+-- A list of what may be one value or a list of them; null and absent give an empty one.
+function value.list(host, given)
+    if given == nil or given == host.null then return {} end
+    if host.is_list(given) then return given end
+    return { given }
+end
+
+-- The text between quotes for a POSIX shell.
+function value.quote(text)
+    return "'" .. table.concat(string.split(text, "'"), "'\\''") .. "'"
+end
+
+-- The truth of a condition's rendered text: trimmed, not one of `false`, `0`, `-0` and empty.
+function value.is_true(host, given)
+    local text = string.trim(tostring(host.text(given)))
+    return text ~= "" and text ~= "false" and text ~= "0" and text ~= "-0"
+end
+
+return value
