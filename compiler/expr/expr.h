@@ -148,6 +148,8 @@ Template *template_parse(ExprParser *parser, const Node *scalar, Diags *diags);
 // A text that stands in `file` from byte 0 (flowc eval).
 Template *template_parse_text(ExprParser *parser, uint32_t file, Str text, Diags *diags);
 const char *expr_op_text(ExprOp op);
+// What to write instead of a Java method or member, in quotes; empty where nothing is known.
+Str method_replacement(Str method);
 // S-expression of a template, for tests.
 void template_print(const Template *template, Buffer *out);
 

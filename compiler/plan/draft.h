@@ -34,6 +34,7 @@ typedef struct LeafSpec {
 typedef struct PlanDraft {
     Arena *arena;
     const Flow *flow;
+    Catalog *catalog;
     Plan plan;  // tables point into the lists below once the draft is finished
     LIST_OF(PlanNode) nodes;
     LIST_OF(PlanCase) cases;
