@@ -48,9 +48,8 @@ static void find_lines(Arena *arena, Source *source) {
 
 uint32_t sources_add(Sources *sources, Str name, Str bytes) {
     Source *source = LIST_ADD(sources->arena, &sources->list, Source);
-    source->name = name;
-    source->bytes = bytes;
-    source->has_bom = str_starts_with(bytes, STR("\xEF\xBB\xBF"));
+    *source = (Source){
+        .name = name, .bytes = bytes, .has_bom = str_starts_with(bytes, STR("\xEF\xBB\xBF"))};
     find_lines(sources->arena, source);
     return sources->list.count - 1;
 }

@@ -38,6 +38,7 @@ typedef struct Builder {
     uint32_t gap;    // behind the last thing seen: what follows may hold comments
     uint32_t patch;  // the next one to come
     bool is_stopped;
+    uint32_t muted;  // as it was at the start
     Document *document;
     uint32_t document_start;
     LIST_OF(Anchor) anchors;
@@ -127,6 +128,7 @@ static void report_anchors(Builder *builder) {
 static void stop(Builder *builder, Span span, const char *what, uint32_t limit) {
     if (builder->is_stopped) return;
     builder->is_stopped = true;
+    builder->reader->diags->muted = builder->muted;
     Diag *diag =
         diag_add(builder->reader->diags, "E0002", DIAG_ERROR, span, "more than %u %s", limit, what);
     diag_note(diag, "what follows was not checked");
@@ -202,7 +204,8 @@ static void start_next_item(Builder *builder, Frame *frame, Node *key) {
     Node *item = new_node(builder, YAML_MAP, key->span.start);
     Node *list = (frame - 1)->node;
     item->parent = list;
-    *LIST_ADD(builder->reader->arena, &list->items, Node *) = item;
+    frame->node->parent = list;
+    *LIST_ADD(builder->reader->arena, &list->items, Node *) = frame->node;
     frame->node = item;
     frame->index = NULL;
     frame->index_size = 0;
@@ -464,28 +467,13 @@ static void on_start(Builder *builder, const yaml_event_t *event) {
     builder->depth++;
 }
 
-static char quote_for(Str text) {
-    if (str_find_char(text, '"', 0) == STR_NOT_FOUND &&
-        str_find_char(text, '\\', 0) == STR_NOT_FOUND) {
-        return '"';
-    }
-    return str_find_char(text, '\'', 0) == STR_NOT_FOUND ? '\'' : '\0';
-}
-
 // `{{ x }}` without quotes reads as a map in a map; it was meant as text.
 static void make_template(Builder *builder, Node *node) {
     Reader *reader = builder->reader;
     const Span span = node->span;
     Diag *diag = diag_add(reader->diags, "E0017", DIAG_ERROR, span,
                           "a text that begins with '{{' needs quotes");
-    const char quote = quote_for(source_text(reader->sources, span));
-    if (quote != '\0') {
-        DiagSuggestion *suggestion = diag_suggestion(diag, true, "put quotes around it");
-        const Str mark = {&quote, 1};
-        diag_edit(diag, suggestion, reader_span(reader, span.start, span.start), mark);
-        diag_edit(diag, suggestion,
-                  reader_span(reader, span.start + span.len, span.start + span.len), mark);
-    }
+    suggest_quotes(reader, diag, span.start, span.start + span.len);
     *node = (Node){.type = YAML_SCALAR, .span = span, .tag = STR(""), .parent = node->parent};
     scalar_set_raw(reader, node, span.start, span.start + span.len);
     node->value = value_text(node->text);
@@ -535,10 +523,10 @@ static void on_document_end(Builder *builder) {
 // What is open when reading stops is closed as it is.
 static void close_all(Builder *builder) {
     Reader *reader = builder->reader;
+    reader->diags->muted = builder->muted;
     while (builder->depth > 0) {
         Frame *frame = &builder->frames[--builder->depth];
         frame->node->span = reader_span(reader, frame->node->span.start, frame->end);
-        if (frame->is_muted) reader->diags->muted--;
         if (frame->key != NULL && frame->key->type == YAML_SCALAR) {
             add_entry(builder, frame, new_node(builder, YAML_HOLE, frame->end));
         }
@@ -608,7 +596,7 @@ BuildEnd tree_build(Reader *reader, Failure *failure) {
     builder->gap = reader->offsets.base;
     reader->tree = arena_new(reader->arena, Tree);
     reader->tree->file = reader->file;
-    const uint32_t muted = reader->diags->muted;
+    builder->muted = reader->diags->muted;
     parser_start(&builder->parser, reader);
     BuildEnd end = BUILD_DONE;
     for (bool goes_on = true; goes_on && !builder->is_stopped;) {
@@ -628,7 +616,7 @@ BuildEnd tree_build(Reader *reader, Failure *failure) {
     } else {
         close_all(builder);
     }
-    reader->diags->muted = muted;
+    reader->diags->muted = builder->muted;
     yaml_parser_delete(&builder->parser);
     return end;
 }

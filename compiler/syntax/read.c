@@ -5,6 +5,8 @@
 
 enum {
     ROUNDS_MAX = 20,  // repairs of one file: beyond, it is no YAML but something else
+    ROUNDS_LARGE = 4,
+    SIZE_LARGE = 1 << 20,  // each round reads all of the file again
 };
 
 static Tree *hole_tree(Reader *reader) {
@@ -51,9 +53,10 @@ static void read_tree(Reader *reader, BytesReport report) {
     reader->diags->list.count = found_before;
     make_writable(reader);
     BuildEnd end = BUILD_FAILED;
-    for (int round = 0; round < ROUNDS_MAX && end == BUILD_FAILED; round++) {
-        if (!recover(reader, &failure)) break;
-        offsets_init(&reader->offsets, reader->text, base, false, &reader->scratch);
+    int rounds = reader->text.len > SIZE_LARGE ? ROUNDS_LARGE : ROUNDS_MAX;
+    for (; rounds > 0 && end == BUILD_FAILED; rounds--) {
+        recover(reader, &failure);
+        offsets_init(&reader->offsets, reader->text, base, report.is_ascii, &reader->scratch);
         end = tree_probe(reader, &failure);
     }
     if (tree_build(reader, &failure) == BUILD_FAILED) {

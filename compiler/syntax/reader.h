@@ -50,6 +50,7 @@ typedef struct Reader {
     Str text;  // what libyaml reads: the file's bytes, or a patched copy of the same length
     Offsets offsets;
     LIST_OF(Patch) patches;
+    LIST_OF(Span) reported;  // runs of lines that have a finding of recovery
     Tree *tree;
 } Reader;
 
@@ -72,8 +73,8 @@ BuildEnd tree_build(Reader *reader, Failure *failure);
 BuildEnd tree_probe(Reader *reader, Failure *failure);
 
 // Explains the failure (one finding, or none where the place has one already) and patches
-// reader->text so that the rest can be read. False where nothing is left to try.
-bool recover(Reader *reader, const Failure *failure);
+// reader->text so that the rest can be read.
+void recover(Reader *reader, const Failure *failure);
 
 // Fills text, runs and span of a scalar that libyaml decoded to `decoded` and that begins at
 // `start` (quote or block indicator) and ends before `end`.
@@ -81,6 +82,9 @@ void scalar_map(Reader *reader, Node *node, Str decoded, uint32_t start, uint32_
 void scalar_resolve(Node *node, Arena *arena);
 // A scalar whose text is raw bytes, as they are.
 void scalar_set_raw(const Reader *reader, Node *node, uint32_t start, uint32_t end);
+
+// A repair: quotes around a piece of text, those in it doubled or escaped.
+void suggest_quotes(const Reader *reader, Diag *diag, uint32_t start, uint32_t end);
 
 // The ids a piece of text declares, by its words `id: name`.
 void find_ids(Reader *reader, uint32_t start, uint32_t end, Node *hole);
