@@ -70,37 +70,58 @@ static Line line_at(Str bytes, size_t at) {
     return (Line){text, text.len == 0 ? 0 : (size_t)(text.ptr - line.ptr), end + 1};
 }
 
+static Str strip_dash(Str text) {
+    return str_starts_with(text, STR("- ")) ? str_trim(str_slice(text, 2, text.len)) : text;
+}
+
 static bool line_has_key(Str line, Str key) {
-    if (str_starts_with(line, STR("- "))) line = str_trim(str_slice(line, 2, line.len));
+    line = strip_dash(line);
     if (!str_starts_with(line, key)) return false;
     return str_starts_with(str_slice(line, key.len, line.len), STR(":"));
+}
+
+// Where the search stands: the offset of a line, and how far in its children are.
+typedef struct Place {
+    size_t at, indent;
+    bool is_found;
+} Place;
+
+// The line of a key among the children, or of an item by number; a line further out ends the
+// search.
+static Place find_child(Str bytes, Place from, Str key, uint32_t number) {
+    uint32_t item = 0;
+    for (size_t at = from.at; at < bytes.len;) {
+        Line line = line_at(bytes, at);
+        bool is_item = str_starts_with(line.text, STR("- "));
+        size_t indent = line.indent + (is_item && key.len > 0 ? 2 : 0);
+        bool is_quiet = line.text.len == 0 || line.text.ptr[0] == '#';
+        if (!is_quiet && indent < from.indent) break;
+        if (key.len > 0 && indent == from.indent && line_has_key(line.text, key)) {
+            Line next = line_at(bytes, line.next);
+            bool is_list = str_starts_with(next.text, STR("- "));
+            return (Place){line.next, is_list ? next.indent : indent + 2, true};
+        }
+        if (key.len == 0 && is_item && line.indent == from.indent && item++ == number) {
+            return (Place){at, line.indent + 2, true};
+        }
+        at = line.next;
+    }
+    return (Place){0};
 }
 
 // The line of a path: goes down key by key as far as the keys begin lines; what stands inside a
 // flow map is on the line of the last one that did.
 static uint32_t line_of(Str bytes, const RowPath *path) {
-    size_t at = 0, found_at = 0;
+    Place place = {0};
+    size_t end = 0;  // of the line found last
     for (uint32_t i = 0; i < path->depth && i < ROW_PATH_MAX; i++) {
-        uint32_t item = 0;
-        size_t here = at;
-        bool is_found = false;
-        while (here < bytes.len && !is_found) {
-            Line line = line_at(bytes, here);
-            if (path->keys[i].len > 0) {
-                is_found = line_has_key(line.text, path->keys[i]);
-            } else if (str_starts_with(line.text, STR("- ")) && line.indent == 0) {
-                is_found = item++ == path->index[i];
-            }
-            if (is_found) {
-                found_at = here;
-                at = path->keys[i].len > 0 ? line.next : here;
-            }
-            here = line.next;
-        }
-        if (!is_found) break;
+        Place next = find_child(bytes, place, path->keys[i], path->index[i]);
+        if (!next.is_found) break;
+        place = next;
+        end = path->keys[i].len > 0 ? place.at - 1 : place.at;
     }
     uint32_t number = 1;
-    for (size_t i = 0; i < found_at && i < bytes.len; i++) number += bytes.ptr[i] == '\n';
+    for (size_t i = 0; i < end && i < bytes.len; i++) number += bytes.ptr[i] == '\n';
     return number;
 }
 

@@ -5,6 +5,7 @@ file(GLOB flow_builder_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/compiler/ca
   ${CMAKE_SOURCE_DIR}/compiler/catalog/names.c)
 add_executable(flow_embed ${CMAKE_SOURCE_DIR}/stdlib/embed.c ${CMAKE_SOURCE_DIR}/stdlib/embed_modules.c
   ${flow_builder_sources})
+set_target_properties(flow_embed PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tools)
 target_include_directories(flow_embed PRIVATE ${CMAKE_SOURCE_DIR}/stdlib ${CMAKE_SOURCE_DIR}/compiler)
 target_link_libraries(flow_embed PRIVATE flow_warnings flow_options flow_runtime_value flow_runtime_base)
 flow_use_library(flow_embed lua5.4)
@@ -17,3 +18,4 @@ add_custom_command(
   DEPENDS flow_embed ${flow_stdlib_files}
   COMMENT "Embedding stdlib" VERBATIM)
 target_sources(${target} PRIVATE ${flow_generated}/catalog_tables.c ${flow_generated}/stdlib_modules.c)
+flow_use_library(${target} lua5.4)

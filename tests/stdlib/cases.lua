@@ -1,0 +1,461 @@
+-- cases.lua - what each module does with its properties, against the fake host.
+local fake = ...
+
+local cases = {}
+local order = {}
+
+local function case(name, body)
+    order[#order + 1] = name
+    cases[name] = body
+end
+
+local function show(v)
+    if type(v) ~= "table" then return tostring(v) end
+    local keys, out = {}, {}
+    for key in pairs(v) do keys[#keys + 1] = key end
+    table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+    for _, key in ipairs(keys) do out[#out + 1] = tostring(key) .. "=" .. show(v[key]) end
+    return "{" .. table.concat(out, ", ") .. "}"
+end
+
+local function same(got, want)
+    if show(got) ~= show(want) then error("got  " .. show(got) .. "\nwant " .. show(want), 2) end
+end
+
+local function contains(text, part)
+    if not tostring(text):find(part, 1, true) then
+        error("'" .. tostring(text) .. "' lacks '" .. part .. "'", 2)
+    end
+end
+
+-- The argument vector as one text a line; a script is its last element.
+local function argv(request)
+    local out = {}
+    for _, word in ipairs(request.argv or request.interpreter) do out[#out + 1] = word end
+    if request.script then
+        out[#out + 1] = type(request.script) == "table" and request.script.text or request.script
+    end
+    return out
+end
+
+local CORE = "io.kestra.plugin.core."
+local OK = { exec = { { code = 0, vars = {} } } }
+
+case("log_writes_one_line_a_text", function()
+    same(fake.run(CORE .. "log.Log", { message = "a" }).logs, { "INFO a" })
+    same(fake.run(CORE .. "log.Log", { message = { "a", "b" }, level = "WARN" }).logs,
+        { "WARN a", "WARN b" })
+end)
+
+case("log_masks_a_secret", function()
+    same(fake.run(CORE .. "log.Log", { message = fake.secret("s") }).logs, { "INFO ******" })
+end)
+
+case("return_gives_its_text_and_measures_it", function()
+    local record = fake.run(CORE .. "debug.Return", { format = "four" })
+    same(record.outputs, { value = "four" })
+    same(record.metrics, { length = "counter 4" })
+    same(fake.run(CORE .. "debug.Return", {}).outputs, {})
+end)
+
+case("fail_fails_always_or_on_its_condition", function()
+    same(fake.run(CORE .. "execution.Fail", {}).failure, "Task failure")
+    same(fake.run(CORE .. "execution.Fail", { condition = "false" }).failure, nil)
+    same(fake.run(CORE .. "execution.Fail", { condition = " 0 " }).failure, nil)
+    same(fake.run(CORE .. "execution.Fail", { condition = "no", errorMessage = "why" }).failure, "why")
+end)
+
+case("assert_counts_and_logs_what_does_not_hold", function()
+    local record = fake.run(CORE .. "execution.Assert", { conditions = { "true", "", "-0" } })
+    same(record.metrics, { failed = "counter 2", success = "counter 1" })
+    same(record.logs, { "ERROR assertion 2 failed", "ERROR assertion 3 failed" })
+    same(record.failure, "2 of 3 assertions failed")
+    same(fake.run(CORE .. "execution.Assert", { conditions = { "yes" } }).failure, nil)
+end)
+
+case("output_values_are_kept_as_they_are", function()
+    same(fake.run(CORE .. "output.OutputValues", { values = { a = 1 } }).outputs, { values = { a = 1 } })
+end)
+
+case("sleep_waits_and_its_plan_does_not", function()
+    same(fake.run(CORE .. "flow.Sleep", { duration = "PT2S" }).failure, nil)
+    same(fake.run(CORE .. "flow.Sleep", { duration = "PT2S" }, {}, "plan").logs,
+        { "INFO would wait PT2S" })
+end)
+
+-- --- scripts: argument vectors ------------------------------------------------------------------
+
+case("commands_are_one_script_that_stops_at_the_first_failure", function()
+    local record = fake.run("io.kestra.plugin.scripts.shell.Commands",
+        { beforeCommands = { "cd x" }, commands = { "a", "b" } }, OK)
+    same(argv(record.exec[1]), { "/bin/sh", "-c", "set -e\ncd x\na\nb" })
+    same(record.outputs, { exitCode = 0, vars = {}, outputFiles = {} })
+end)
+
+case("without_fail_fast_the_script_goes_on", function()
+    local record = fake.run("io.kestra.plugin.scripts.shell.Commands",
+        { commands = { "a", "b" }, failFast = false }, OK)
+    same(argv(record.exec[1]), { "/bin/sh", "-c", "a\nb" })
+end)
+
+case("windows_gets_its_own_line_ends", function()
+    local record = fake.run("io.kestra.plugin.scripts.shell.Commands",
+        { commands = { "a", "b" }, targetOS = "WINDOWS" }, OK)
+    same(argv(record.exec[1]), { "/bin/sh", "-c", "a\r\nb" })
+end)
+
+case("without_interpreter_and_before_commands_the_commands_are_the_vector", function()
+    local record = fake.run("io.kestra.plugin.scripts.shell.Commands",
+        { commands = { "ls", "-l" }, interpreter = {} }, OK)
+    same(argv(record.exec[1]), { "ls", "-l" })
+end)
+
+case("another_interpreter_is_used", function()
+    local record = fake.run("io.kestra.plugin.scripts.shell.Commands",
+        { commands = { "a" }, interpreter = { "/bin/bash", "-ec" } }, OK)
+    same(argv(record.exec[1]), { "/bin/bash", "-ec", "set -e\na" })
+end)
+
+case("a_shell_script_is_the_text_itself", function()
+    local record = fake.run("io.kestra.plugin.scripts.shell.Script", { script = "a\nb" }, OK)
+    same(argv(record.exec[1]), { "/bin/sh", "-c", "set -e\na\nb" })
+end)
+
+case("terraform_runs_before_commands_and_commands_in_one_shell", function()
+    local record = fake.run("io.kestra.plugin.terraform.cli.TerraformCLI",
+        { beforeCommands = { "terraform init" }, commands = { "terraform apply" },
+          namespaceFiles = { enabled = true } }, OK)
+    same(argv(record.exec[1]), { "/bin/sh", "-c", "set -e\nterraform init\nterraform apply" })
+    same(record.namespace_files, { enabled = true })
+end)
+
+case("opentofu_follows_the_whole_script_contract", function()
+    local record = fake.run("io.kestra.plugin.opentofu.cli.OpenTofuCLI",
+        { commands = { "tofu apply" }, failFast = false }, OK)
+    same(argv(record.exec[1]), { "/bin/sh", "-c", "tofu apply" })
+end)
+
+case("a_secret_in_a_command_makes_the_script_a_handle", function()
+    local record = fake.run("io.kestra.plugin.scripts.shell.Commands",
+        { commands = { fake.secret("curl -H KEY") } }, OK)
+    same(tostring(record.exec[1].script), "******")
+    same(record.exec[1].argv, nil)
+end)
+
+case("environment_and_runner_are_passed_on", function()
+    local record = fake.run("io.kestra.plugin.scripts.shell.Commands", {
+        commands = { "a" }, env = { A = fake.secret("x"), B = fake.null },
+        runner = "PROCESS", docker = { image = "alpine" },
+    }, OK)
+    same(tostring(record.exec[1].env.A), "******")
+    same(record.exec[1].env.B, nil)
+    same(record.exec[1].runner, { type = "io.kestra.plugin.core.runner.Process" })
+    same(record.exec[1].image, "alpine")
+end)
+
+case("outputs_of_a_failed_script_are_kept", function()
+    local record = fake.run("io.kestra.plugin.scripts.shell.Commands",
+        { commands = { "a" }, outputFiles = { "*.txt" } }, {
+        exec = { { code = 3, vars = { k = "v" } } },
+        output_files = function() return { ["a.txt"] = "kestra:///a" } end,
+    })
+    same(record.failure, "Command failed with exit code 3")
+    same(record.outputs, { exitCode = 3, vars = { k = "v" }, outputFiles = { ["a.txt"] = "kestra:///a" } })
+end)
+
+case("a_missing_program_is_named", function()
+    local record = fake.run("io.kestra.plugin.terraform.cli.TerraformCLI",
+        { commands = { "terraform" } }, { exec = { { code = 127, vars = {} } } })
+    contains(record.failure, "Command failed with exit code 127")
+    contains(record.failure, "'terraform' is not on the PATH")
+end)
+
+case("what_cannot_be_started_fails_with_its_class", function()
+    local record = fake.run("io.kestra.plugin.scripts.shell.Commands", { commands = { "a" } },
+        { exec = { { failure = "no container engine", class = "permanent" } } })
+    same({ record.failure, record.class }, { "no container engine", "permanent" })
+end)
+
+case("a_python_script_is_a_file_beside_the_commands", function()
+    local record = fake.run("io.kestra.plugin.scripts.python.Script", { script = "print(1)" }, OK)
+    same(argv(record.exec[1]), { "/bin/sh", "-c",
+        'set -e\n"${VIRTUAL_ENV:+$VIRTUAL_ENV/bin/}python3" .script.py' })
+    same(record.written, { [".script.py"] = "true = True\nfalse = False\nnull = None\nprint(1)" })
+    same(record.removed, { ".script.py" })
+    same(record.exec[1].env.PYTHONUNBUFFERED, "true")
+end)
+
+case("a_python_script_with_a_secret_is_on_no_disk", function()
+    local record = fake.run("io.kestra.plugin.scripts.python.Script",
+        { script = fake.secret("print('x')") }, OK)
+    same(record.written, {})
+    same(tostring(record.exec[1].script), "******")
+    contains(record.exec[1].script.text, "print('x')")
+end)
+
+case("python_requirements_are_installed_first", function()
+    local record = fake.run("io.kestra.plugin.scripts.python.Script",
+        { script = "x", dependencies = { "a>=1", "b'c" }, beforeCommands = { "y" } }, OK)
+    contains(record.exec[1].script, "pip install --quiet --target .python-packages -- 'a>=1' 'b'\\''c'\ny\n")
+    same(record.exec[1].env.PYTHONPATH, "/work/dir/.python-packages")
+end)
+
+case("a_node_script_is_run_by_node", function()
+    local record = fake.run("io.kestra.plugin.scripts.node.Script", { script = "1" }, OK)
+    same(argv(record.exec[1]), { "/bin/sh", "-c", "set -e\nnode .script.js" })
+    same(record.written, { [".script.js"] = "1" })
+end)
+
+-- --- http ---------------------------------------------------------------------------------------
+
+local function http_answer(t)
+    return { http = { { status = t.status or 200, headers = t.headers or {}, body = t.body or "",
+        size = #(t.body or ""), class = t.class, url = "https://h/p" } } }
+end
+
+case("a_request_has_the_defaults_of_the_language", function()
+    local record = fake.run(CORE .. "http.Request", { uri = "https://h/p" }, http_answer { body = "x" })
+    local request = record.http[1]
+    same({ request.method, request.url, request.headers["User-Agent"], request.headers["Content-Type"] },
+        { "GET", "https://h/p", "Kestra", "application/json" })
+    same(request.limits.idle, 300)
+    same(record.outputs, { uri = "https://h/p", code = 200, headers = {}, body = "x" })
+end)
+
+case("a_status_of_400_and_more_fails_unless_it_is_allowed", function()
+    local wanted = http_answer { status = 404, body = "gone", class = "permanent" }
+    local record = fake.run(CORE .. "http.Request", { uri = "https://h" }, wanted)
+    contains(record.failure, "status 404: gone")
+    same(record.class, "permanent")
+    same(fake.run(CORE .. "http.Request", { uri = "https://h", options = { allowFailed = true } },
+        wanted).outputs.code, 404)
+    same(fake.run(CORE .. "http.Request", { uri = "https://h",
+        options = { allowedResponseCodes = { 404 } } }, wanted).outputs.code, 404)
+    contains(fake.run(CORE .. "http.Request", { uri = "https://h",
+        options = { allowedResponseCodes = { 201 } } }, http_answer {}).failure, "status 200")
+end)
+
+case("parameters_form_and_auth_reach_the_host", function()
+    local record = fake.run(CORE .. "http.Request", {
+        uri = "https://h", method = "POST", params = { a = { 1, 2 }, b = true },
+        formData = { k = "v" },
+        options = { auth = { type = "BEARER", token = fake.secret("t") }, followRedirects = false,
+            timeout = { readIdleTimeout = "PT7S" }, ssl = { insecureTrustAllCertificates = true } },
+    }, http_answer {})
+    local request = record.http[1]
+    same(request.query, { a = { "1", "2" }, b = "true" })
+    same(request.form, { k = "v" })
+    same({ request.auth.type, tostring(request.auth.token) }, { "bearer", "******" })
+    same({ request.follow, request.limits.idle, request.tls.insecure }, { false, 7, true })
+end)
+
+case("multipart_parts_may_be_files", function()
+    local record = fake.run(CORE .. "http.Request", {
+        uri = "https://h", method = "POST", contentType = "multipart/form-data",
+        formData = { f = "kestra:///a", g = { name = "n.txt", content = "c" } },
+    }, http_answer {})
+    local parts = {}
+    for _, part in ipairs(record.http[1].multipart) do parts[part.name] = part end
+    same(parts.f, { name = "f", file = "kestra:///a" })
+    same(parts.g, { name = "g", value = "c", filename = "n.txt" })
+end)
+
+case("only_a_request_with_a_key_may_be_sent_again", function()
+    local module = fake.load(CORE .. "http.Request")
+    same(module.idempotent({ uri = "u" }), "yes")
+    same(module.idempotent({ uri = "u", method = "put" }), "yes")
+    same(module.idempotent({ uri = "u", method = "POST" }), "no")
+    same(module.idempotent({ method = "POST", headers = { ["Idempotency-Key"] = "k" } }), "yes")
+end)
+
+case("hosts_are_told_for_the_manifest", function()
+    local module = fake.load(CORE .. "http.Request")
+    same(module.hosts({ uri = "https://u:p@api.example.com:8443/a?b#c" }), { "api.example.com:8443" })
+    same(module.hosts({ uri = fake.secret("https://h") }), {})
+end)
+
+case("a_body_that_is_no_text_is_refused", function()
+    contains(fake.run(CORE .. "http.Request", { uri = "https://h" },
+        http_answer { body = "\255\254" }).failure, "Download")
+end)
+
+case("a_download_is_stored_under_the_name_it_is_given", function()
+    local answer = http_answer { body = "12345",
+        headers = { ["content-disposition"] = { 'attachment; filename="../../e.csv"' } } }
+    local record = fake.run(CORE .. "http.Download", { uri = "https://h" }, answer)
+    same(record.stored, { file = ".download", name = "e.csv" })
+    same({ record.outputs.uri, record.outputs.length }, { "kestra:///stored/e.csv", 5 })
+    contains(fake.run(CORE .. "http.Download", { uri = "https://h" }, http_answer {}).failure, "empty")
+end)
+
+-- --- key-value, storage -------------------------------------------------------------------------
+
+case("a_key_keeps_the_value_its_text_looks_like", function()
+    local function stored(props)
+        props.key = "k"
+        local record = fake.run(CORE .. "kv.Set", props)
+        return record.failure or record.kv.k.value
+    end
+    same(stored { value = "5" }, 5)
+    same(stored { value = "true" }, true)
+    same(stored { value = "text" }, "text")
+    same(stored { value = "5", kvType = "STRING" }, "5")
+    same(stored { value = "x", kvType = "NUMBER" }, "the value is no NUMBER")
+    same(stored { value = '{"a":1}', kvType = "JSON" }, { a = 1 })
+    contains(stored { value = fake.secret("s") }, "secret")
+end)
+
+case("a_key_is_looked_for_in_the_parents_of_the_own_namespace_only", function()
+    local world = { kv = { company = { k = 1 }, other = {} } }
+    same(fake.run(CORE .. "kv.Get", { key = "k" }, world).outputs, { value = 1 })
+    same(fake.run(CORE .. "kv.Get", { key = "k", namespace = "other.part" }, world).outputs, {})
+    contains(fake.run(CORE .. "kv.Get", { key = "no", errorOnMissing = true }, world).failure, "'no'")
+end)
+
+case("written_text_becomes_a_storage_file", function()
+    local record = fake.run(CORE .. "storage.Write", { content = "c", extension = "txt" })
+    same(record.stored, { text = "c", extension = "txt" })
+end)
+
+-- --- Kubernetes ---------------------------------------------------------------------------------
+
+local APPLY = "io.kestra.plugin.kubernetes.kubectl.Apply"
+local DEPLOYMENT = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\n  namespace: prod\n"
+local SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n"
+
+local function applied(request)
+    return { status = 200, headers = {}, body = request.body }
+end
+
+case("apply_patches_each_document_in_order", function()
+    local record = fake.run(APPLY, { spec = DEPLOYMENT .. "---\n" .. SERVICE, namespace = "team" },
+        { http = applied })
+    same(record.failure, nil)
+    same({ record.http[1].method, record.http[1].url }, { "PATCH",
+        "https://cluster:6443/apis/apps/v1/namespaces/prod/deployments/web" })
+    same(record.http[2].url, "https://cluster:6443/api/v1/namespaces/team/services/web")
+    same(record.http[1].query, { fieldManager = "flowrun" })
+    same(record.http[1].headers["Content-Type"], "application/apply-patch+yaml")
+    same(record.outputs.metadata, { { name = "web", namespace = "prod" }, { name = "web" } })
+end)
+
+case("manifests_come_from_the_working_directory_and_then_namespace_files", function()
+    local record = fake.run(APPLY, { manifests = { "a.yaml", "b.yaml" } }, {
+        http = applied, files = { ["a.yaml"] = DEPLOYMENT }, nsfiles = { ["b.yaml"] = SERVICE },
+    })
+    same(#record.http, 2)
+    contains(fake.run(APPLY, { manifests = { "no.yaml" } }, {}).failure, "'no.yaml'")
+end)
+
+case("exactly_one_of_spec_and_manifests_is_taken", function()
+    contains(fake.run(APPLY, {}).failure, "exactly one")
+    contains(fake.run(APPLY, { spec = SERVICE, manifests = { "a" } }).failure, "exactly one")
+end)
+
+case("a_list_of_resources_counts_as_its_items", function()
+    local record = fake.run(APPLY, { spec = '{"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": '
+        .. '"v1", "kind": "Namespace", "metadata": {"name": "n"}}]}' }, { http = applied })
+    same(record.http[1].url, "https://cluster:6443/api/v1/namespaces/n")
+end)
+
+case("an_unknown_kind_is_looked_up", function()
+    local record = fake.run(APPLY,
+        { spec = "apiVersion: example.com/v1\nkind: Gadget\nmetadata: {name: g}\n" }, {
+        http = function(request)
+            if request.method == "PATCH" then return applied(request) end
+            return { status = 200, headers = {}, body = '{"resources": [{"name": "gadgets/status", '
+                .. '"kind": "Gadget", "namespaced": true}, {"name": "gadgets", "kind": "Gadget", '
+                .. '"namespaced": false}]}' }
+        end,
+    })
+    same(record.http[1].url, "https://cluster:6443/apis/example.com/v1")
+    same(record.http[2].url, "https://cluster:6443/apis/example.com/v1/gadgets/g")
+end)
+
+case("earlier_resources_stay_and_the_answer_is_told", function()
+    local record = fake.run(APPLY, { spec = DEPLOYMENT .. "---\n" .. SERVICE }, {
+        http = function(request, number)
+            if number == 1 then return applied(request) end
+            return { status = 409, headers = {}, class = "permanent",
+                body = '{"message": "Apply failed with 1 conflict"}' }
+        end,
+    })
+    contains(record.failure, "cannot apply service 'web' in namespace 'default'")
+    contains(record.failure, "1 conflict")
+    same(record.outputs.metadata, { { name = "web", namespace = "prod" } })
+end)
+
+case("malformed_manifests_are_told_by_name", function()
+    for _, spec in ipairs({ "kind: Pod\n", "- a\n", "apiVersion: v1\nkind: Pod\n", "a: [b" }) do
+        local record = fake.run(APPLY, { spec = spec }, { http = applied })
+        contains(record.failure, "'spec'")
+        same(#record.http, 0)
+    end
+end)
+
+case("a_plan_of_apply_says_what_would_be_created_or_changed", function()
+    local record = fake.run(APPLY, { spec = DEPLOYMENT .. "---\n" .. SERVICE }, {
+        mode = "plan",
+        http = function(request, number)
+            if request.method == "PATCH" then return { planned = true } end
+            return number == 1 and { status = 200, headers = {}, body = "{}" }
+                or { status = 404, headers = {}, body = "{}" }
+        end,
+    }, "plan")
+    same(record.logs, { "INFO would change deployment 'web' in namespace 'prod'",
+        "INFO would create service 'web' in namespace 'default'" })
+end)
+
+case("apply_waits_until_a_resource_is_ready", function()
+    local polls = 0
+    local record = fake.run(APPLY, { spec = SERVICE, waitUntilReady = "PT10S" }, {
+        http = function(request)
+            if request.method == "PATCH" then return applied(request) end
+            polls = polls + 1
+            return { status = 200, headers = {}, body = '{"status": {"conditions": [{"type": "Ready", '
+                .. '"status": "' .. (polls == 3 and "True" or "False") .. '"}]}}' }
+        end,
+    })
+    same({ record.failure, polls }, { nil, 3 })
+    record = fake.run(APPLY, { spec = SERVICE, waitUntilReady = "PT2S" }, {
+        http = function(request)
+            return request.method == "PATCH" and applied(request)
+                or { status = 200, headers = {}, body = "{}" }
+        end,
+    })
+    contains(record.failure, "was not ready after PT2S")
+end)
+
+case("an_unreachable_cluster_is_one_clear_failure", function()
+    local record = fake.run(APPLY, { spec = SERVICE },
+        { http = { { failure = "cannot connect to cluster:6443", class = "transient" } } })
+    contains(record.failure, "cannot connect to cluster:6443")
+    same(record.class, "transient")
+end)
+
+local GET = "io.kestra.plugin.kubernetes.kubectl.Get"
+local LIST = '{"metadata": {}, "items": [{"metadata": {"name": "a"}, "status": {"phase": "Running"}}]}'
+
+case("get_fetches_all_or_those_named", function()
+    local world = { http = { { status = 200, headers = {}, body = LIST } } }
+    local record = fake.run(GET, { resourceType = "Pod", fetchType = "FETCH" }, world)
+    same(record.http[1].url, "https://cluster:6443/api/v1/namespaces/default/pods")
+    same(record.outputs.metadataItems, { { name = "a" } })
+    same(record.outputs.statusItems, { { status = { phase = "Running" } } })
+    record = fake.run(GET, { resourceType = "Pod", resourcesNames = { "a", "b" },
+        fetchType = "FETCH_ONE" }, { http = {
+        { status = 404, headers = {}, body = "{}" },
+        { status = 200, headers = {}, body = '{"metadata": {"name": "b"}}' } } })
+    same(record.logs, { "WARN there is no pod 'a'" })
+    same(record.outputs.metadataItem, { name = "b" })
+end)
+
+case("get_stores_lines_of_json", function()
+    local record = fake.run(GET, { resourceType = "Deployment", apiGroup = "apps",
+        fetchType = "STORE" }, { http = { { status = 200, headers = {}, body = LIST } } })
+    same(record.http[1].url, "https://cluster:6443/apis/apps/v1/namespaces/default/deployments")
+    same(record.outputs.size, 1)
+    contains(record.stored.text, '"phase":"Running"')
+end)
+
+return { order = order, cases = cases }
