@@ -1,11 +1,6 @@
 // build_types.c - one entry of `types:` -> its row.
 #include "catalog/builder.h"
 
-static const char *const kind_names[KIND_COUNT] = {
-    "task",  "trigger",     "condition", "runner",       "asset",          "additional",
-    "chart", "data-filter", "storage",   "log-exporter", "asset-exporter",
-};
-
 static const FlagName type_flags[] = {
     {"deprecated",     TYPE_DEPRECATED  },
     {"internal",       TYPE_INTERNAL    },
@@ -21,7 +16,7 @@ static const FlagName type_flags[] = {
 static uint32_t read_kind(RowBuilder *builder, const Value *value) {
     Str kind = row_want_text(builder, value);
     for (uint32_t i = 0; i < KIND_COUNT; i++) {
-        if (str_eq(kind, str_from(kind_names[i]))) return i;
+        if (str_eq(kind, str_from(catalog_kind_name((TypeKind)i)))) return i;
     }
     row_mistake(builder, "unknown kind '" STR_FMT "'", STR_ARG(kind));
     return KIND_TASK;

@@ -28,13 +28,6 @@ Catalog *catalog_new(Arena *arena) {
     Catalog *catalog = arena_new(arena, Catalog);
     catalog->arena = arena;
     catalog_push(catalog, &catalog_builtin);
-    for (uint32_t i = 0; i < KIND_COUNT; i++) {
-        static const char *const names[KIND_COUNT] = {
-            "task",  "trigger",     "condition", "runner",       "asset",          "additional",
-            "chart", "data-filter", "storage",   "log-exporter", "asset-exporter",
-        };
-        catalog->kind_sets[i] = rows_find_set(&catalog_builtin, STR("_kinds"), str_from(names[i]));
-    }
     return catalog;
 }
 
@@ -317,9 +310,9 @@ static const TaskType *type_at(Catalog *catalog, Layer *layer, uint32_t index) {
     if (module != NULL && !module->is_lib) type->flags |= TYPE_HAS_MODULE;
 
     PropSlice props = {0};
-    if (catalog->kind_sets[type->kind] != 0) {
-        props = set_at(catalog, &catalog_builtin, catalog->kind_sets[type->kind] - 1);
-    }
+    Str kind = str_from(catalog_kind_name(type->kind));
+    uint32_t kind_set = rows_find_set(&catalog_builtin, STR("_kinds"), kind);
+    if (kind_set != 0) props = set_at(catalog, &catalog_builtin, kind_set - 1);
     const uint32_t *uses = tables->words + row->uses;
     for (uint32_t i = 0; row->uses != 0 && i < uses[0]; i++) {
         const Tables *owner = uses[1 + i] & ROW_PARENT ? tables->parent : tables;

@@ -203,6 +203,8 @@ const Def *catalog_def(Catalog *catalog, Str group, Str name);
 const Type *catalog_type(Arena *arena, PropType type);
 // The record a task's outputs are; open where the catalog does not know them all.
 const Type *catalog_outputs_type(Arena *arena, const TaskType *type);
+// "task", "trigger", …: as catalog files and messages say it.
+const char *catalog_kind_name(TypeKind kind);
 // A type in the catalog's own spelling: `list<map<string>>`, `$Name` for a definition.
 void prop_type_print(PropType type, Buffer *out);
 // The nearest type name of that kind, or empty.

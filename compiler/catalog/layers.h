@@ -21,7 +21,6 @@ typedef struct Layer {
 struct Catalog {
     Arena *arena;
     LIST_OF(Layer) layers;  // the newest is the last and wins
-    uint32_t kind_sets[KIND_COUNT];
     Str digest;
 };
 

@@ -7,6 +7,14 @@
 
 #include "catalog/builder.h"
 
+const char *catalog_kind_name(TypeKind kind) {
+    static const char *const names[KIND_COUNT] = {
+        "task",  "trigger",     "condition", "runner",       "asset",          "additional",
+        "chart", "data-filter", "storage",   "log-exporter", "asset-exporter",
+    };
+    return names[kind];
+}
+
 static uint32_t name_hash(Str name, uint32_t salt) {
     uint32_t hash = 2166136261u ^ salt * 0x9e3779b9u;
     for (size_t i = 0; i < name.len; i++) hash = (hash ^ (uint8_t)name.ptr[i]) * 16777619u;
@@ -23,6 +31,9 @@ static int compare_buckets(const void *a, const void *b) {
     if (left->count != right->count) return left->count < right->count ? 1 : -1;
     return (left->number > right->number) - (left->number < right->number);
 }
+
+// Names made to collide under every salt end the search for one; they are then not found.
+enum { SALT_MAX = 1 << 20 };
 
 // Hash and displace: buckets in order of size, each with the first salt under which all its names
 // fall on free slots.
@@ -52,7 +63,7 @@ void rows_make_hash(Arena *arena, Tables *tables) {
     for (uint32_t i = 0; i < bucket_count && buckets[i].count > 0; i++) {
         const Bucket *bucket = &buckets[i];
         uint32_t done = 0;
-        for (uint32_t salt = 1; done < bucket->count; salt++) {
+        for (uint32_t salt = 1; done < bucket->count && salt < SALT_MAX; salt++) {
             for (done = 0; done < bucket->count; done++) {
                 uint32_t name = members[bucket->first + done];
                 Str text = row_text(tables, tables->names[name].text);

@@ -15,7 +15,8 @@ local function run(props, host)
     if type(answer.body) == "string" and utf8.len(answer.body) == nil then
         return nil, "the body is not text; use io.kestra.plugin.core.http.Download", "permanent"
     end
-    return { uri = answer.url or props.uri, code = answer.status, headers = answer.headers,
+    local uri = not host.is_secret(props.uri) and answer.url or props.uri
+    return { uri = uri, code = answer.status, headers = answer.headers,
         body = answer.body }
 end
 

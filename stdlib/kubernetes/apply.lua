@@ -154,7 +154,7 @@ end
 return task {
     implements = "io.kestra.plugin.kubernetes.kubectl.Apply",
     extends = { manifests = { type = "list<string>" } },
-    effects = { "net" },
+    effects = { "net", "create" },
     idempotent = function() return "yes" end,
     hosts = k8s.hosts,
     run = run,

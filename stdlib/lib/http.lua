@@ -179,7 +179,7 @@ end
 
 -- Nothing where the answer is accepted, else what `run` returns.
 function http.check(props, host, answer)
-    if is_accepted(props, host, answer.status) then return nil end
+    if answer.planned or is_accepted(props, host, answer.status) then return nil end
     local message = "the server answered with status " .. answer.status
     if type(answer.body) == "string" and #answer.body > 0 and #answer.body <= 500 then
         message = message .. ": " .. string.trim(answer.body)

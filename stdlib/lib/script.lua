@@ -42,9 +42,12 @@ end
 --   commands     lines after beforeCommands
 --   interpreter  used where the type has no such property
 --   no_fail_fast the type has no failFast
+--   before       lines of the type's own before beforeCommands
+--   needs_shell  the commands are no argument vector
 function script.command(props, host, spec)
     local interpreter = props.interpreter or spec.interpreter or SHELL
     local before = props.beforeCommands or {}
+    if #interpreter == 0 and spec.needs_shell then interpreter = SHELL end
     if #interpreter == 0 and #before == 0 and spec.before == nil then
         return { argv = spec.commands }
     end
@@ -147,6 +150,7 @@ function script.language(props, host, language)
         env = language.env,
         no_fail_fast = language.no_fail_fast,
         program = language.program,
+        needs_shell = true,  -- an empty interpreter still needs one
     }
     if language.prelude then text = host.join({ language.prelude, text }) end
     if host.is_secret(text) then

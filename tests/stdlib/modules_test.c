@@ -226,7 +226,7 @@ static void effects_and_libraries_are_told(void **state) {
     assert_int_equal(log->effects, 0);
     assert_str_equal(log->uses[0], STR("lib.value"));
     const StdModule *apply = std_module_find(STR("io.kestra.plugin.kubernetes.kubectl.Apply"));
-    assert_int_equal(apply->effects, EFFECT_NET);
+    assert_int_equal(apply->effects, EFFECT_NET | EFFECT_CREATE);
     const StdModule *shell = std_module_find(STR("io.kestra.plugin.scripts.shell.Commands"));
     assert_int_equal(shell->effects, EFFECT_EXEC);
     assert_true(shell->bytecode.len > 0 && shell->source.len > 0);
