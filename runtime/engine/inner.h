@@ -1,0 +1,333 @@
+// inner.h - what the files of the engine share: the folded state, and the scratch beside it.
+//
+// Folded state follows from the events alone; it is what a snapshot holds and what two engines have
+// in common. Scratch (marked so) is a memory of what was already asked or looked at; it can be
+// forgotten at any time and is rebuilt: cursors, heaps, the values of a loop as texts, the queue.
+// Runs and frames stand in tables of chunks and are named by number; number 0 is the root run, the
+// frame 0 is "none". Nothing is freed one by one: see engine_compact.
+#ifndef FLOW_ENGINE_INNER_H
+#define FLOW_ENGINE_INNER_H
+
+#include "engine/engine.h"
+
+enum { CHUNK = 256, FAULT_SIZE = 240, ROOT = 0, NO_FRAME = 0, NO_RUN = UINT32_MAX };
+
+// Which of the lists of a level a run stands in. The branch of an If and the case of a Switch count
+// as its tasks.
+typedef enum Role { ROLE_TASKS, ROLE_ERRORS, ROLE_FINALLY, ROLE_EXTRA, ROLE_COUNT } Role;
+
+typedef struct Tally {
+    uint32_t created, terminal, failed, killed, warning;
+} Tally;
+
+// A leaf's value or error, as recorded.
+typedef struct Slot Slot;
+struct Slot {
+    Slot *next;
+    uint32_t slot;
+    int32_t attempt;
+    int64_t index;
+    bool is_error;
+    Str text;
+    Value value;
+};
+
+typedef struct Attempt {
+    State state;  // NONE: under way
+    bool is_started;
+    bool is_decided;  // what follows from its end has been decided
+    Begun begun;
+    int32_t exit_code;
+    int64_t started_ms, ended_ms;
+    Str message, error_class;
+} Attempt;
+
+typedef LIST_OF(Attempt) Attempts;
+typedef LIST_OF(StateChange) StateChanges;
+typedef LIST_OF(uint32_t) Numbers;
+
+// A child execution of SUBFLOW, or of one batch of ITEMS.
+typedef struct Child {
+    Str id;
+    uint32_t run, frame;
+    int32_t attempt;
+    State state;     // NONE: under way
+    bool is_error;   // it could not be made
+    bool is_asked;   // scratch
+    bool is_killed;  // scratch: told to end
+    bool is_restart;  // it is to be restarted, not made
+    bool has_outputs;
+    Str text;
+    Value outputs;
+} Child;
+
+// A binary heap of numbers, smallest first.
+typedef Numbers Heap;
+
+// What a run has that holds others.
+typedef struct Level {
+    Tally tally[ROLE_COUNT];  // LOOP, PART_ITEMS: the tasks are iterations
+    uint32_t live;            // runs directly below that are not terminal
+    Numbers frames;           // of loops, by iteration: number of the frame, 0 where there is none
+    // Scratch.
+    bool is_built;
+    PlanRef cursor[ROLE_COUNT];  // looked at next; everything before it has been created
+    Heap ready;         // DAG: children whose dependencies have ended; loops: iterations that wait
+    uint32_t *waiting;  // DAG: by node behind the Dag's own: dependencies that have not ended
+    int64_t limit;      // concurrency; 0: none
+    Str *values;
+    uint32_t value_count;
+    uint32_t next_value;
+    PlanRef pair;  // EachParallel: next task of next_value
+} Level;
+
+typedef struct Run {
+    RunId id;
+    uint32_t node, parent, frame;
+    uint8_t part;  // EnginePart
+    uint8_t role;
+    uint8_t state;
+    bool is_dropped;
+    bool is_unknown;
+    bool is_resumed;    // PAUSE: it goes on
+    bool has_failed;    // a level that failed by itself, not by a task
+    bool has_outputs;
+    bool timer_is_set;  // and has not fired
+    bool timer_fired;
+    bool is_queued;           // scratch
+    bool start_is_asked;      // scratch
+    bool timer_is_asked;      // scratch
+    bool cancel_is_asked;     // scratch
+    uint32_t asked;           // scratch: bit per slot
+    int32_t branch;           // IF, SWITCH: which list; -1: not chosen
+    uint32_t timer_count;
+    int64_t timer_at;
+    Str retry_id;  // RETRY_NEW_EXECUTION: the execution that will follow
+    Str message;
+    Value outputs;
+    Slot *slots;
+    Value properties, checkpoint;  // of the attempt that is under way
+    Attempts attempts;
+    StateChanges history;
+    Child *child;
+    Level *level;
+} Run;
+
+typedef struct Frame {
+    RunId id;
+    uint32_t parent, loop;
+    int64_t index;
+    Str text;
+    bool is_dropped;
+    uint8_t state;  // LOOP, PART_ITEMS: of the iteration; NONE: under way
+    Tally tally;    // of the runs that stand directly in it
+    Slot *slot;     // LOOP: outputs; PART_ITEMS: what to run
+    Child *child;
+    bool has_outputs;
+    Value outputs;
+    bool is_ready;  // scratch: in the heap of its level
+    bool is_asked;  // scratch
+    PlanRef cursor;  // scratch
+} Frame;
+
+// Open addressing over numbers; the functions that know the items are in table.c.
+typedef struct Index {
+    uint32_t *slots;  // number + 1
+    uint32_t size, used;
+} Index;
+
+typedef struct SlaState {
+    bool timer_is_set, timer_fired, is_violated, is_handled;
+    bool is_error;
+    int64_t at_ms;
+    bool timer_is_asked, is_asked;  // scratch
+    uint64_t seen;                  // scratch: `changes` when it was last asked
+} SlaState;
+
+// The execution ends before its tasks have: by a kill, an Exit, an agreement, a retry elsewhere.
+typedef struct Ending {
+    bool is_active;
+    bool cancels;     // what runs is stopped; else it may end by itself
+    bool keeps_children;  // child executions go on
+    State state;
+    uint32_t run;  // this one and its ancestors take the state; NO_RUN: none
+    Str text;
+    Str retry_id;
+    int32_t retry_attempt;
+} Ending;
+
+typedef struct Turn {
+    int64_t now_ms;
+    Arena *arena;
+    Events *decisions;
+    Actions *actions;
+} Turn;
+
+struct Engine {
+    Arena arena;
+    const Plan *plan;
+    char fault[FAULT_SIZE];
+    // Of the plan: nodes by id, dependants of a child of a Dag.
+    uint32_t *node_by_id;
+    uint32_t node_by_id_size;
+    uint32_t *dependant_first;  // by node, node_count + 1 entries
+    uint32_t *dependants;
+
+    Run **runs;
+    uint32_t run_count, run_chunks;
+    Frame **frames;
+    uint32_t frame_count, frame_chunks;
+    Index run_by_id, run_by_place, frame_by_id;
+    LIST_OF(Child *) children;
+
+    // The execution.
+    Str id;
+    State state;
+    StateChanges history;
+    int64_t last_seq, created_ms;
+    int32_t attempt;
+    bool is_held;    // queued: waits for a slot
+    bool is_paused;  // by a person, as a whole
+    bool outputs_are_known, outputs_failed, has_outputs;
+    bool after_is_killed;
+    bool was_resumed;
+    Str text;  // reason of the execution itself
+    Value inputs, labels, variables, created, outputs;
+    Ending ending;
+    Child *retry;  // the execution that follows this one
+    SlaState *slas;
+    uint32_t paused, retrying;  // runs in that state
+    uint32_t first_failed;      // run, NO_RUN: none
+
+    // Scratch.
+    uint64_t changes;  // ends of task runs
+    bool outputs_are_asked, finish_is_told;
+    Numbers queue;
+    uint32_t queue_at;
+    uint32_t *order;  // numbers of the runs that are not dropped, in order of creation
+    uint32_t order_count;
+    bool order_is_stale;
+    uint64_t steps;  // work done, for the tests of linearity
+    Turn turn;
+};
+
+static inline Run *run_of(const Engine *engine, uint32_t number) {
+    return &engine->runs[number / CHUNK][number % CHUNK];
+}
+
+static inline Frame *frame_of(const Engine *engine, uint32_t number) {
+    return &engine->frames[number / CHUNK][number % CHUNK];
+}
+
+static inline const PlanNode *node_of(const Engine *engine, const Run *run) {
+    return &engine->plan->nodes[run->node];
+}
+
+static inline bool is_zero_id(RunId id) {
+    for (int i = 0; i < HASH128_SIZE; i++) {
+        if (id.bytes[i] != 0) return false;
+    }
+    return true;
+}
+
+// --- table.c ------------------------------------------------------------------------------------
+
+void table_init(Engine *engine);
+uint32_t table_add_run(Engine *engine, Run run);
+uint32_t table_add_frame(Engine *engine, Frame frame);
+uint32_t table_find_run(const Engine *engine, RunId id);  // NO_RUN
+uint32_t table_find_place(const Engine *engine, uint32_t node, uint32_t frame, uint32_t part);
+uint32_t table_find_frame(const Engine *engine, RunId id);  // NO_FRAME
+void table_forget_run(Engine *engine, uint32_t number);
+const uint32_t *table_order(const Engine *engine, uint32_t *count);
+uint32_t node_find(const Engine *engine, Str id);  // UINT32_MAX
+
+RunId id_of_run(const Engine *engine, uint32_t node, uint32_t frame, uint32_t part);
+RunId id_of_frame(const Engine *engine, uint32_t loop, int64_t index, Str text);
+RunId id_of_child(const Engine *engine, const Run *run, const Frame *frame, int32_t attempt);
+Str id_of_retry(const Engine *engine, int32_t attempt, Arena *arena);
+Str idempotency_key(const Engine *engine, uint32_t number, Arena *arena);
+Str timer_key(const Run *run, Arena *arena);
+Str task_name(const Engine *engine, const Run *run, Arena *arena);
+
+void heap_push(Arena *arena, Heap *heap, uint32_t number);
+uint32_t heap_pop(Heap *heap);
+
+// --- fold.c -------------------------------------------------------------------------------------
+
+bool kind_is_level(const PlanNode *node, uint32_t part);
+Role role_of(const Engine *engine, uint32_t node);
+// True for a run directly in an iteration that has a value (ForEach, Loop).
+bool run_has_value(const Engine *engine, const Run *run);
+const Slot *slot_find(const Run *run, uint32_t slot);
+void touch(Engine *engine, uint32_t number);
+void touch_live(Engine *engine);
+void engine_fail(Engine *engine, const char *format, ...) FORMAT_LIKE(2, 3);
+
+// --- decisions ----------------------------------------------------------------------------------
+
+void decide(Engine *engine, Event event);
+Action *act(Engine *engine, ActionKind kind, uint32_t run);
+bool is_ending(const Engine *engine);
+
+typedef enum Need { NEED_WAIT, NEED_READY, NEED_FAILED } Need;
+// The value of a leaf: a constant, the recorded one, or it is asked for. NEED_FAILED: the run has
+// been ended.
+Need need(Engine *engine, uint32_t number, EngineSlot slot, PlanLeaf leaf, int64_t index,
+          Value *out);
+bool is_true(Engine *engine, Value value);
+// Milliseconds of a duration: ISO-8601 text, or an integer of milliseconds. False on anything else.
+bool duration_ms(Value value, int64_t *out);
+
+void set_state(Engine *engine, uint32_t number, State state, Str text);
+void set_state_with(Engine *engine, uint32_t number, State state, Value outputs);
+// The end of a run that failed before or beside an attempt: with allowFailure and allowWarning, no
+// retry.
+void fail_run(Engine *engine, uint32_t number, Str text);
+State with_flags(const PlanNode *node, State state);
+void set_timer(Engine *engine, uint32_t number, int64_t at_ms);
+void ask_timer(Engine *engine, uint32_t number);
+
+// task.c: attempts
+void task_begin(Engine *engine, uint32_t number);
+void task_step(Engine *engine, uint32_t number);
+// The end of an attempt: retry, flags, state.
+void conclude(Engine *engine, uint32_t number, State outcome, Str text, const Value *outputs);
+
+// level.c: lists
+void level_step(Engine *engine, uint32_t number);
+void level_after(Engine *engine);  // afterExecution of the root
+bool level_sequence_is_done(Engine *engine, uint32_t number, Role role);
+void level_sequence(Engine *engine, uint32_t number, Role role, uint32_t frame);
+bool level_extra_is_idle(const Run *run);
+State level_state(const Engine *engine, const Run *run);
+PlanRef level_head(const Engine *engine, const Run *run, Role role);
+uint32_t create_run(Engine *engine, uint32_t parent, uint32_t node, uint32_t frame, uint32_t part);
+uint32_t create_frame(Engine *engine, uint32_t loop, int64_t index, Str text);
+
+// loop.c
+void loop_build(Engine *engine, uint32_t number);
+bool loop_read_values(Engine *engine, uint32_t number, Value value, Str *why);
+bool loop_has_more(Engine *engine, uint32_t number);
+void loop_advance(Engine *engine, uint32_t number, bool may_start);
+Value loop_outputs(Engine *engine, uint32_t number);
+void until_advance(Engine *engine, uint32_t number);
+bool until_has_more(Engine *engine, uint32_t number);
+
+// kinds.c: Pause, updates, timers, child executions
+void pause_begin(Engine *engine, uint32_t number);
+void pause_step(Engine *engine, uint32_t number);
+void update_begin(Engine *engine, uint32_t number);
+void sleep_begin(Engine *engine, uint32_t number);
+void sleep_step(Engine *engine, uint32_t number);
+void subflow_begin(Engine *engine, uint32_t number);
+void subflow_step(Engine *engine, uint32_t number);
+void items_step(Engine *engine, uint32_t number);
+void child_cancel(Engine *engine, Child *child);
+void child_ask(Engine *engine, Child *child, Value value);
+
+// root.c
+void root_step(Engine *engine);
+void root_sla(Engine *engine);
+
+#endif
