@@ -28,9 +28,11 @@
 //   EVAL           RESOLVED {slot, frame, index, attempt; value, or is_error and text}.
 //                  The leaf is evaluated in the context of `run` (zero: of the execution) and,
 //                  where `frame` is not zero, of that iteration (LOOP: outputs; ITEMS: one batch,
-//                  whose URI is the frame's value). A leaf is never a constant here: those the
-//                  engine reads itself. Conditions may give any value; the engine takes its truth.
-//                  SLOT_TIMEOUT: an ISO-8601 duration as text, milliseconds as integer, or null.
+//                  whose URI is the frame's value). LOOP over a file of the internal storage:
+//                  SLOT_A is answered with its lines as a list. A leaf is never a constant here:
+//                  those the engine reads itself. Conditions may give any value; the engine takes
+//                  its truth. SLOT_TIMEOUT: an ISO-8601 duration as text, milliseconds as integer,
+//                  or null.
 //   START          NODE_PURE: one DONE {attempt; state SUCCESS, WARNING, FAILED, SKIPPED; value:
 //                  outputs; text, error_class, exit_code, more}, at once, in the same turn.
 //                  Others: render the properties, STARTED {attempt, id; value: properties}, commit,
@@ -228,6 +230,25 @@ bool engine_parent_at(const Engine *engine, RunId run, uint32_t index, TaskRunVi
 // The loop frame a run stands in: value, index, key; parent frame in `parent`. False outside loops.
 bool engine_frame_of(const Engine *engine, RunId run, Str *value, int64_t *index, RunId *parent);
 
+// The attempts of a run, from 0.
+typedef struct AttemptView {
+    State state;  // RUNNING: under way
+    Begun begun;
+    int32_t exit_code;
+    int64_t started_ms, ended_ms;
+    Str message, error_class;
+} AttemptView;
+bool engine_attempt_at(const Engine *engine, RunId run, uint32_t index, AttemptView *out);
+int32_t engine_attempt(const Engine *engine);  // of the execution, from 1
+// An iteration by its id, as actions name it.
+typedef struct FrameView {
+    RunId loop;    // run of the loop
+    RunId parent;  // the next outer iteration that has a value; zero: none
+    Str value, key;
+    int64_t index;
+} FrameView;
+bool engine_frame(const Engine *engine, RunId frame, FrameView *out);
+
 // Child executions in order of creation; false behind the last.
 typedef struct ChildView {
     Str id;
@@ -245,6 +266,9 @@ typedef struct StateChange {
 } StateChange;
 uint32_t engine_history(const Engine *engine, RunId run,
                         const StateChange **out);  // zero run: the execution
+
+// Work done so far, in steps of bounded cost: what tests of linearity count.
+uint64_t engine_steps(const Engine *engine);
 
 void run_id_print(RunId id, char out[33]);
 bool run_id_parse(Str text, RunId *out);

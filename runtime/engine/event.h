@@ -69,8 +69,9 @@ typedef enum EventKind {
     EVENT_OWNER = 28,  // outside: a process took the execution
     EVENT_PAUSE = 29,  // outside: a person pauses the execution as a whole; RESUMED with a zero run
                        // ends it
-    EVENT_ENDING = 30,  // decision: the execution ends early in `state`: `run` and its ancestors take
-                        // it; `index` 1: what runs is cancelled; `id`: the execution that follows
+    EVENT_ENDING =
+        30,  // decision: the execution ends early in `state`: `run` and its ancestors take
+             // it; `index` 1: what runs is cancelled; `id`: the execution that follows
     EVENT_KIND_END,
 } EventKind;
 

@@ -25,8 +25,7 @@ typedef struct Slot Slot;
 struct Slot {
     Slot *next;
     uint32_t slot;
-    int32_t attempt;
-    int64_t index;
+    int64_t index;  // see slot_turn
     bool is_error;
     Str text;
     Value value;
@@ -51,10 +50,10 @@ typedef struct Child {
     Str id;
     uint32_t run, frame;
     int32_t attempt;
-    State state;     // NONE: under way
-    bool is_error;   // it could not be made
-    bool is_asked;   // scratch
-    bool is_killed;  // scratch: told to end
+    State state;      // NONE: under way
+    bool is_error;    // it could not be made
+    bool is_asked;    // scratch
+    bool is_killed;   // scratch: told to end
     bool is_restart;  // it is to be restarted, not made
     bool has_outputs;
     Str text;
@@ -68,14 +67,18 @@ typedef Numbers Heap;
 typedef struct Level {
     Tally tally[ROLE_COUNT];  // LOOP, PART_ITEMS: the tasks are iterations
     uint32_t live;            // runs directly below that are not terminal
+    uint32_t first_child;     // newest run directly below, 0: none; then Run.next_child
+    uint32_t children;        // PART_ITEMS: child executions under way
     Numbers frames;           // of loops, by iteration: number of the frame, 0 where there is none
     // Scratch.
     bool is_built;
+    bool tasks_are_done;
     PlanRef cursor[ROLE_COUNT];  // looked at next; everything before it has been created
     Heap ready;         // DAG: children whose dependencies have ended; loops: iterations that wait
     uint32_t *waiting;  // DAG: by node behind the Dag's own: dependencies that have not ended
     int64_t limit;      // concurrency; 0: none
     Str *values;
+    Str *keys;  // LOOP over a map
     uint32_t value_count;
     uint32_t next_value;
     PlanRef pair;  // EachParallel: next task of next_value
@@ -83,25 +86,26 @@ typedef struct Level {
 
 typedef struct Run {
     RunId id;
-    uint32_t node, parent, frame;
+    uint32_t node, parent, frame, next_child;
     uint8_t part;  // EnginePart
     uint8_t role;
     uint8_t state;
     bool is_dropped;
     bool is_unknown;
-    bool is_resumed;    // PAUSE: it goes on
-    bool has_failed;    // a level that failed by itself, not by a task
+    bool is_resumed;  // PAUSE: it goes on
+    bool has_failed;  // a level that failed by itself, not by a task
     bool has_outputs;
     bool timer_is_set;  // and has not fired
     bool timer_fired;
-    bool is_queued;           // scratch
-    bool start_is_asked;      // scratch
-    bool timer_is_asked;      // scratch
-    bool cancel_is_asked;     // scratch
-    uint32_t asked;           // scratch: bit per slot
-    int32_t branch;           // IF, SWITCH: which list; -1: not chosen
+    bool is_queued;        // scratch
+    bool start_is_asked;   // scratch
+    bool timer_is_asked;   // scratch
+    bool cancel_is_asked;  // scratch
+    uint32_t asked;        // scratch: bit per slot
+    int32_t branch;        // IF, SWITCH: which list; -1: not chosen
     uint32_t timer_count;
     int64_t timer_at;
+    Str task;      // its name: the id of the node, of a part with its ending
     Str retry_id;  // RETRY_NEW_EXECUTION: the execution that will follow
     Str message;
     Value outputs;
@@ -117,7 +121,7 @@ typedef struct Frame {
     RunId id;
     uint32_t parent, loop;
     int64_t index;
-    Str text;
+    Str text, key;  // the value; of LOOP over a map its key
     bool is_dropped;
     uint8_t state;  // LOOP, PART_ITEMS: of the iteration; NONE: under way
     Tally tally;    // of the runs that stand directly in it
@@ -125,8 +129,8 @@ typedef struct Frame {
     Child *child;
     bool has_outputs;
     Value outputs;
-    bool is_ready;  // scratch: in the heap of its level
-    bool is_asked;  // scratch
+    bool is_ready;   // scratch: in the heap of its level
+    bool is_asked;   // scratch
     PlanRef cursor;  // scratch
 } Frame;
 
@@ -147,7 +151,7 @@ typedef struct SlaState {
 // The execution ends before its tasks have: by a kill, an Exit, an agreement, a retry elsewhere.
 typedef struct Ending {
     bool is_active;
-    bool cancels;     // what runs is stopped; else it may end by itself
+    bool cancels;         // what runs is stopped; else it may end by itself
     bool keeps_children;  // child executions go on
     State state;
     uint32_t run;  // this one and its ancestors take the state; NO_RUN: none
@@ -190,22 +194,19 @@ struct Engine {
     bool is_paused;  // by a person, as a whole
     bool outputs_are_known, outputs_failed, has_outputs;
     bool after_is_killed;
-    bool was_resumed;
     Str text;  // reason of the execution itself
     Value inputs, labels, variables, created, outputs;
     Ending ending;
     Child *retry;  // the execution that follows this one
     SlaState *slas;
     uint32_t paused, retrying;  // runs in that state
-    uint32_t first_failed;      // run, NO_RUN: none
 
     // Scratch.
     uint64_t changes;  // ends of task runs
     bool outputs_are_asked, finish_is_told;
     Numbers queue;
     uint32_t queue_at;
-    uint32_t *order;  // numbers of the runs that are not dropped, in order of creation
-    uint32_t order_count;
+    Numbers order;  // of the runs that are not dropped, in order of creation
     bool order_is_stale;
     uint64_t steps;  // work done, for the tests of linearity
     Turn turn;
@@ -238,7 +239,6 @@ uint32_t table_add_frame(Engine *engine, Frame frame);
 uint32_t table_find_run(const Engine *engine, RunId id);  // NO_RUN
 uint32_t table_find_place(const Engine *engine, uint32_t node, uint32_t frame, uint32_t part);
 uint32_t table_find_frame(const Engine *engine, RunId id);  // NO_FRAME
-void table_forget_run(Engine *engine, uint32_t number);
 const uint32_t *table_order(const Engine *engine, uint32_t *count);
 uint32_t node_find(const Engine *engine, Str id);  // UINT32_MAX
 
@@ -250,11 +250,13 @@ Str idempotency_key(const Engine *engine, uint32_t number, Arena *arena);
 Str timer_key(const Run *run, Arena *arena);
 Str task_name(const Engine *engine, const Run *run, Arena *arena);
 
-void heap_push(Arena *arena, Heap *heap, uint32_t number);
-uint32_t heap_pop(Heap *heap);
+void least_push(Arena *arena, Heap *heap, uint32_t number);
+uint32_t least_pop(Heap *heap);
 
 // --- fold.c -------------------------------------------------------------------------------------
 
+void start_plan(Engine *engine, const Plan *plan);  // a new engine's tables of the plan, its root
+void add_state(Engine *engine, State state, int64_t time_ms);
 bool kind_is_level(const PlanNode *node, uint32_t part);
 Role role_of(const Engine *engine, uint32_t node);
 // True for a run directly in an iteration that has a value (ForEach, Loop).
@@ -264,20 +266,26 @@ void touch(Engine *engine, uint32_t number);
 void touch_live(Engine *engine);
 void engine_fail(Engine *engine, const char *format, ...) FORMAT_LIKE(2, 3);
 
-// --- decisions ----------------------------------------------------------------------------------
+// Which of several evaluations of a slot is meant now.
+int64_t slot_turn(const Engine *engine, const Run *run, uint32_t slot);
+
+// --- turn.c: decisions, evaluations -------------------------------------------------------------
 
 void decide(Engine *engine, Event event);
 Action *act(Engine *engine, ActionKind kind, uint32_t run);
-bool is_ending(const Engine *engine);
+// How the run is to end where the execution (or what comes after it) is ended early, else NULL.
+const Ending *ending_of(const Engine *engine);
 
 typedef enum Need { NEED_WAIT, NEED_READY, NEED_FAILED } Need;
 // The value of a leaf: a constant, the recorded one, or it is asked for. NEED_FAILED: the run has
 // been ended.
-Need need(Engine *engine, uint32_t number, EngineSlot slot, PlanLeaf leaf, int64_t index,
-          Value *out);
+Need need(Engine *engine, uint32_t number, EngineSlot slot, PlanLeaf leaf, Value *out);
 bool is_true(Engine *engine, Value value);
-// Milliseconds of a duration: ISO-8601 text, or an integer of milliseconds. False on anything else.
+// A duration: ISO-8601 text, or an integer of milliseconds; null leaves *out. False on anything
+// else.
 bool duration_ms(Value value, int64_t *out);
+// A member of a rendered map, NULL where it is not there or null.
+const Value *member(Value map, Str key);
 
 void set_state(Engine *engine, uint32_t number, State state, Str text);
 void set_state_with(Engine *engine, uint32_t number, State state, Value outputs);
@@ -286,48 +294,59 @@ void set_state_with(Engine *engine, uint32_t number, State state, Value outputs)
 void fail_run(Engine *engine, uint32_t number, Str text);
 State with_flags(const PlanNode *node, State state);
 void set_timer(Engine *engine, uint32_t number, int64_t at_ms);
-void ask_timer(Engine *engine, uint32_t number);
 
-// task.c: attempts
+// --- task.c: attempts ---------------------------------------------------------------------------
+
 void task_begin(Engine *engine, uint32_t number);
 void task_step(Engine *engine, uint32_t number);
 // The end of an attempt: retry, flags, state.
-void conclude(Engine *engine, uint32_t number, State outcome, Str text, const Value *outputs);
+void conclude(Engine *engine, uint32_t number, State outcome, Str text, Value outputs);
+void retry_step(Engine *engine, uint32_t number);
+void recover_attempts(Engine *engine);
 
-// level.c: lists
+// --- level.c: lists of tasks --------------------------------------------------------------------
+
+void level_begin(Engine *engine, uint32_t number);
 void level_step(Engine *engine, uint32_t number);
-void level_after(Engine *engine);  // afterExecution of the root
-bool level_sequence_is_done(Engine *engine, uint32_t number, Role role);
-void level_sequence(Engine *engine, uint32_t number, Role role, uint32_t frame);
-bool level_extra_is_idle(const Run *run);
-State level_state(const Engine *engine, const Run *run);
+// One after the other; true when all have ended.
+bool level_sequence(Engine *engine, uint32_t number, Role role);
+bool level_list_is_done(const Engine *engine, uint32_t number, Role role);
 PlanRef level_head(const Engine *engine, const Run *run, Role role);
-uint32_t create_run(Engine *engine, uint32_t parent, uint32_t node, uint32_t frame, uint32_t part);
-uint32_t create_frame(Engine *engine, uint32_t loop, int64_t index, Str text);
+State level_state(const Engine *engine, const Run *run);
+// The first at or behind *cursor that has no run in this frame; *cursor moves there.
+PlanRef next_uncreated(Engine *engine, uint32_t frame, PlanRef *cursor);
+void create_run(Engine *engine, uint32_t parent, uint32_t node, uint32_t frame, uint32_t part);
+uint32_t create_frame(Engine *engine, uint32_t loop, int64_t index, Str text, Str key);
 
-// loop.c
+// --- loop.c -------------------------------------------------------------------------------------
+// *_advance start what may start; true when the tasks of the level are done.
+
+void loop_begin(Engine *engine, uint32_t number);
 void loop_build(Engine *engine, uint32_t number);
-bool loop_read_values(Engine *engine, uint32_t number, Value value, Str *why);
-bool loop_has_more(Engine *engine, uint32_t number);
-void loop_advance(Engine *engine, uint32_t number, bool may_start);
+bool foreach_advance(Engine *engine, uint32_t number);
+bool loop_advance(Engine *engine, uint32_t number, bool may_start);
 Value loop_outputs(Engine *engine, uint32_t number);
-void until_advance(Engine *engine, uint32_t number);
-bool until_has_more(Engine *engine, uint32_t number);
+void until_begin(Engine *engine, uint32_t number);
+bool until_advance(Engine *engine, uint32_t number);
 
-// kinds.c: Pause, updates, timers, child executions
+// --- wait.c: Pause, Sleep; update.c; child.c: child executions -----------------------------------
+
 void pause_begin(Engine *engine, uint32_t number);
 void pause_step(Engine *engine, uint32_t number);
-void update_begin(Engine *engine, uint32_t number);
 void sleep_begin(Engine *engine, uint32_t number);
 void sleep_step(Engine *engine, uint32_t number);
+void update_begin(Engine *engine, uint32_t number);
 void subflow_begin(Engine *engine, uint32_t number);
 void subflow_step(Engine *engine, uint32_t number);
-void items_step(Engine *engine, uint32_t number);
+void items_begin(Engine *engine, uint32_t number);
+bool items_advance(Engine *engine, uint32_t number);  // the three parts
+void batches_build(Engine *engine, uint32_t number);
+void batches_step(Engine *engine, uint32_t number);
 void child_cancel(Engine *engine, Child *child);
-void child_ask(Engine *engine, Child *child, Value value);
 
-// root.c
+// --- root.c -------------------------------------------------------------------------------------
+
 void root_step(Engine *engine);
-void root_sla(Engine *engine);
+void root_end(Engine *engine);
 
 #endif

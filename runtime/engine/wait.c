@@ -1,0 +1,126 @@
+// wait.c - Pause and Sleep: what waits for a person or for time (flow-language.md 4.3).
+//
+// A Pause is RUNNING again as soon as it was resumed; a timer that fires later finds nothing
+// waiting and does nothing. The behaviour is for expiry only. `onPause` runs while it waits;
+// whatever comes of it, the Pause only waits for it to end.
+#include "engine/inner.h"
+
+typedef struct PauseRule {
+    int64_t duration, timeout;  // 0: none
+    Str behavior;
+} PauseRule;
+
+static bool read_rule(Engine *engine, uint32_t number, PauseRule *out) {
+    const PlanNode *node = node_of(engine, run_of(engine, number));
+    *out = (PauseRule){.behavior = STR("RESUME")};
+    Value map;
+    if (need(engine, number, SLOT_A, node->leaf_a, &map) != NEED_READY) return false;
+    const Value *duration = member(map, STR("pauseDuration"));
+    const Value *timeout = member(map, STR("timeout"));
+    const Value *behavior = member(map, STR("behavior"));
+    bool fits = (duration == NULL || duration_ms(*duration, &out->duration)) &&
+                (timeout == NULL || duration_ms(*timeout, &out->timeout));
+    if (!fits) {
+        Str text = value_to_text(engine->turn.arena, map);
+        fail_run(engine, number,
+                 str_printf(engine->turn.arena,
+                            "pauseDuration or timeout is not a duration: " STR_FMT, STR_ARG(text)));
+        return false;
+    }
+    // A duration of zero is one, too.
+    if (duration != NULL && out->duration == 0) out->duration = 1;
+    if (behavior != NULL) out->behavior = value_to_text(engine->turn.arena, *behavior);
+    return true;
+}
+
+void pause_begin(Engine *engine, uint32_t number) {
+    PauseRule rule;
+    if (!read_rule(engine, number, &rule)) return;
+    decide(engine, (Event){.kind = EVENT_PAUSED,
+                           .run = run_of(engine, number)->id,
+                           .text = rule.duration > 0 ? STR("waits for a person or its duration")
+                                                     : STR("waits for a person")});
+    int64_t wait = rule.duration > 0 ? rule.duration : rule.timeout;
+    if (wait > 0) set_timer(engine, number, engine->turn.now_ms + wait);
+}
+
+static void expire(Engine *engine, uint32_t number) {
+    PauseRule rule;
+    if (!read_rule(engine, number, &rule)) return;
+    const Run *run = run_of(engine, number);
+    if (rule.duration == 0) {
+        fail_run(engine, number, STR("nobody resumed it before its timeout"));
+    } else if (str_eq(rule.behavior, STR("WARN"))) {
+        set_state(engine, number, with_flags(node_of(engine, run), STATE_WARNING), (Str){0});
+    } else if (str_eq(rule.behavior, STR("FAIL"))) {
+        fail_run(engine, number, STR("nobody resumed it in its duration"));
+    } else if (str_eq(rule.behavior, STR("CANCEL"))) {
+        decide(engine, (Event){.kind = EVENT_ENDING,
+                               .run = run->id,
+                               .state = STATE_CANCELLED,
+                               .index = 1,
+                               .text = STR("nobody resumed it in its duration")});
+    } else if (str_eq(rule.behavior, STR("RESUME"))) {
+        set_state(engine, number, STATE_RUNNING, (Str){0});
+    } else {
+        fail_run(engine, number,
+                 str_printf(engine->turn.arena,
+                            "behavior '" STR_FMT "' is none of RESUME, WARN, FAIL, CANCEL",
+                            STR_ARG(rule.behavior)));
+    }
+}
+
+void pause_step(Engine *engine, uint32_t number) {
+    Run *run = run_of(engine, number);
+    Level *level = run->level;
+    if (engine->is_held || engine->is_paused) return;
+    if (run->state == STATE_PAUSED) {
+        level->cursor[ROLE_EXTRA] = node_of(engine, run)->extra;
+        if (!level_sequence(engine, number, ROLE_EXTRA)) return;
+        if (run->timer_fired) expire(engine, number);
+        return;
+    }
+    const Tally *extra = &level->tally[ROLE_EXTRA];
+    if (extra->terminal == extra->created) level_step(engine, number);
+}
+
+// --- Sleep --------------------------------------------------------------------------------------
+
+static bool read_sleep(Engine *engine, uint32_t number, int64_t *duration, int64_t *timeout) {
+    const PlanNode *node = node_of(engine, run_of(engine, number));
+    Value props, limit;
+    *duration = *timeout = 0;
+    Need first = need(engine, number, SLOT_PROPS, node->leaf_props, &props);
+    if (first == NEED_FAILED) return false;
+    Need second = need(engine, number, SLOT_TIMEOUT, node->leaf_timeout, &limit);
+    if (first != NEED_READY || second != NEED_READY) return false;
+    const Value *text = member(props, STR("duration"));
+    if (text == NULL || !duration_ms(*text, duration)) {
+        fail_run(engine, number, STR("duration must be an ISO-8601 duration such as PT5S"));
+        return false;
+    }
+    if (!duration_ms(limit, timeout)) {
+        fail_run(engine, number, STR("timeout must be an ISO-8601 duration such as PT5S"));
+        return false;
+    }
+    return true;
+}
+
+void sleep_begin(Engine *engine, uint32_t number) {
+    int64_t duration, timeout;
+    if (!read_sleep(engine, number, &duration, &timeout)) return;
+    if (timeout > 0 && timeout < duration) duration = timeout;
+    set_state(engine, number, STATE_RUNNING, (Str){0});
+    set_timer(engine, number, engine->turn.now_ms + duration);
+}
+
+void sleep_step(Engine *engine, uint32_t number) {
+    if (!run_of(engine, number)->timer_fired) return;
+    int64_t duration, timeout;
+    if (!read_sleep(engine, number, &duration, &timeout)) return;
+    if (timeout > 0 && timeout < duration) {
+        fail_run(engine, number, STR("it slept longer than its timeout"));
+    } else {
+        set_state(engine, number, STATE_SUCCESS, (Str){0});
+    }
+}
