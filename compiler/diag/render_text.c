@@ -288,6 +288,16 @@ static void add_between(Page *page, uint32_t file, uint32_t before, uint32_t aft
 }
 
 static void add_snippets(Page *page, const Diag *diag) {
+    // A file that could not be read has nothing to show.
+    const Source *own = sources_get(page->sources, diag->span.file);
+    if (own->bytes.len == 0) {
+        buffer_add_repeat(page->out, ' ', page->digits);
+        add_inked(page, INK_GUTTER, STR("-->"));
+        buffer_add_char(page->out, ' ');
+        buffer_add(page->out, own->name);
+        buffer_add_char(page->out, '\n');
+        return;
+    }
     Mark *marks = sorted_marks(page);
     const uint32_t count = page->marks.count;
     for (uint32_t i = 0; i < count;) {

@@ -1,0 +1,186 @@
+// session.c - a session from its options to its end, and the way of one file through the stages.
+#include "session/session.h"
+
+#include <string.h>
+
+#include "base/file.h"
+
+static Err read_catalogs(Session *session) {
+    session->catalog = catalog_new(&session->arena);
+    const uint32_t named = session->options.catalogs.count;
+    const uint32_t count = named + session->project.catalogs.count;
+    for (uint32_t i = 0; i < count; i++) {
+        const Str path = i < named ? str_from(session->options.catalogs.items[i])
+                                   : session->project.catalogs.items[i - named];
+        FoundFiles found = {0};
+        TRY(paths_expand(session, str_to_c(&session->arena, path), &found));
+        for (uint32_t k = 0; k < found.list.count; k++) {
+            uint32_t file = 0;
+            const Str name = found.list.items[k].path;
+            TRY(sources_read(&session->sources, str_to_c(&session->arena, name), name, &file));
+            const Tree *tree =
+                syntax_read(&session->sources, file, &session->arena, &session->diags);
+            catalog_add(session->catalog, &session->sources, tree, &session->diags);
+        }
+    }
+    return err_none();
+}
+
+static Err choose_targets(Session *session) {
+    session->targets = session->project.targets == 0 ? TARGET_1_3 : session->project.targets;
+    const char *asked = session->options.target;
+    if (asked != NULL && !targets_parse(str_from(asked), &session->targets)) {
+        return err_make(ERR_USAGE, "unknown target '%s': known are 0.20, 1.3 and 2.0", asked);
+    }
+    static const char *const names[] = {"0.20", "1.3", "2.0"};
+    for (uint32_t i = 0; i < COUNT(names); i++) {
+        if ((session->targets & (1U << i)) == 0) continue;
+        session->summary.targets[session->summary.target_count++] = str_from(names[i]);
+    }
+    return err_none();
+}
+
+Err session_new(const SessionOptions *options, const char *start, Session **out) {
+    Session *session = heap_alloc(1, sizeof *session);
+    session->options = *options;
+    session->sources.arena = &session->arena;
+    session->diags.arena = &session->arena;
+    Err err = project_read(session, start);
+    if (err.code == ERR_NONE) err = choose_targets(session);
+    if (err.code == ERR_NONE) err = read_catalogs(session);
+    if (err.code == ERR_NONE) {
+        session->parser = expr_parser_new(&session->arena);
+        *out = session;
+    } else {
+        session_free(session);
+    }
+    return err;
+}
+
+void session_free(Session *session) {
+    if (session == NULL) return;
+    if (session->parser != NULL) expr_parser_free(session->parser);
+    Arena arena = session->arena;
+    heap_free(session);
+    arena_release(&arena);
+}
+
+// --- one file -----------------------------------------------------------------------------------
+
+void unit_release(Unit *unit) {
+    arena_release(&unit->arena);
+}
+
+static bool is_flow_map(const Node *root) {
+    return root->type == YAML_MAP && node_entry(root, STR("tasks")) != NULL;
+}
+
+// A file that cannot be read as YAML at all: was a flow meant?
+static bool looks_like_flow(const Source *source) {
+    return str_starts_with(source->bytes, STR("tasks:")) ||
+           str_find(source->bytes, STR("\ntasks:"), 0) != STR_NOT_FOUND;
+}
+
+static bool has_error(const Session *session, uint32_t first) {
+    for (uint32_t i = first; i < session->diags.list.count; i++) {
+        if (session->diags.list.items[i]->level == DIAG_ERROR) return true;
+    }
+    return false;
+}
+
+static void report_no_flow(Session *session, const Node *root) {
+    Span span = root->span;
+    if (root->type == YAML_MAP && root->entries.count > 0) {
+        span = root->entries.items[0].key->span;
+    }
+    if (root->type != YAML_MAP) {
+        const Str line = source_line(sources_get(&session->sources, span.file), 1);
+        span = (Span){span.file, 0, (uint32_t)line.len};
+    }
+    Diag *diag = diag_add(&session->diags, "E0004", DIAG_ERROR, span,
+                          "this is not a flow: it has no 'tasks' at the top");
+    diag_note(diag, "a flow has 'id', 'namespace' and 'tasks'");
+}
+
+static void check_document(Session *session, Unit *unit, const Document *document) {
+    const UnknownTypes asked = session->options.unknown_types != UNKNOWN_TYPES_DEFAULT
+                                   ? session->options.unknown_types
+                                   : session->project.unknown_types;
+    const FlowOptions options = {.targets = session->targets,
+                                 .unknown_types_warn = asked == UNKNOWN_TYPES_WARN,
+                                 .project_defaults = session->project.defaults};
+    Flow *flow =
+        flow_build(unit->tree, document, session->catalog, &options, &unit->arena, &session->diags);
+    if (flow == NULL) return;
+    if (unit->flow == NULL) unit->flow = flow;
+}
+
+void unit_check(Session *session, Unit *unit, uint32_t file, bool is_named) {
+    const uint32_t first = session->diags.list.count;
+    unit->file = file;
+    unit->tree = syntax_read(&session->sources, file, &unit->arena, &session->diags);
+    uint32_t flows = 0;
+    for (uint32_t i = 0; i < unit->tree->documents.count; i++) {
+        const Document *document = &unit->tree->documents.items[i];
+        if (!is_flow_map(document->root)) continue;
+        flows++;
+        check_document(session, unit, document);
+    }
+    if (flows == 0) {
+        const Source *source = sources_get(&session->sources, file);
+        const Node *root = unit->tree->documents.items[0].root;
+        if (!is_named && !(unit->tree->has_holes && looks_like_flow(source))) {
+            // Not ours: what is wrong with it is not our business.
+            session->diags.list.count = first;
+            session->summary.skipped++;
+            return;
+        }
+        if (!has_error(session, first)) report_no_flow(session, root);
+    }
+    session->summary.files++;
+    levels_apply(session, first);
+    ignores_apply(session, unit->tree, first);
+}
+
+// --- many files ---------------------------------------------------------------------------------
+
+static void report_unreadable(Session *session, Str name, Err err) {
+    const uint32_t file = sources_add(&session->sources, name, (Str){0});
+    if (err.code == ERR_LIMIT) {
+        diag_add(&session->diags, "E0002", DIAG_ERROR, (Span){file, 0, 0},
+                 "the file has more than %d bytes", SOURCE_SIZE_MAX);
+    } else {
+        diag_add(&session->diags, "E0001", DIAG_ERROR, (Span){file, 0, 0}, "%s", err.text);
+    }
+    session->summary.files++;
+}
+
+static void check_file(Session *session, const SessionInput *input, const FoundFile *found) {
+    uint32_t file = 0;
+    if (str_eq(found->path, STR("-"))) {
+        file = sources_add(&session->sources, input->input_name, input->input);
+    } else {
+        Err err = sources_read(&session->sources, str_to_c(&session->arena, found->path),
+                               found->path, &file);
+        if (err.code != ERR_NONE) {
+            report_unreadable(session, found->path, err);
+            return;
+        }
+    }
+    Unit unit = {0};
+    unit_check(session, &unit, file, found->is_named);
+    unit_release(&unit);
+}
+
+Err session_check(Session *session, const SessionInput *input) {
+    FoundFiles found = {0};
+    for (size_t i = 0; i < input->count; i++) {
+        Err err = paths_expand(session, input->paths[i], &found);
+        if (err.code != ERR_NONE) report_unreadable(session, str_from(input->paths[i]), err);
+    }
+    for (uint32_t i = 0; i < found.list.count; i++) {
+        check_file(session, input, &found.list.items[i]);
+    }
+    diags_sort(&session->diags);
+    return err_none();
+}

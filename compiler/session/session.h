@@ -1,0 +1,163 @@
+// session.h - the driver: options and paths in, findings and artifacts out. No global state.
+//
+// A session reads the project file, expands paths, takes each file through the stages (syntax,
+// flow, check, rules) and gathers what they find; for `compile` it goes on to plan and emit. Trees
+// and models of a file live in an arena of their own and are gone when the file is done; sources
+// and findings live as long as the session. Nothing here prints.
+#ifndef FLOW_SESSION_SESSION_H
+#define FLOW_SESSION_SESSION_H
+
+#include "artifact/artifact.h"
+#include "catalog/catalog.h"
+#include "diag/diag.h"
+#include "expr/expr.h"
+#include "flow/flow.h"
+
+typedef struct Texts {
+    const char **items;
+    uint32_t count;
+} Texts;
+
+typedef enum UnknownTypes {
+    UNKNOWN_TYPES_DEFAULT,
+    UNKNOWN_TYPES_ERROR,
+    UNKNOWN_TYPES_WARN
+} UnknownTypes;
+
+typedef struct SessionOptions {
+    const char *config;  // a project file; NULL: found upwards
+    const char *target;  // "1.3,2.0"; NULL: the project's, else 1.3
+    const char *files;   // folder of namespace files; NULL: the project's
+    Texts catalogs, flows, excludes, externals;
+    UnknownTypes unknown_types;
+    bool is_strict;
+    bool is_any_yaml;  // findings in YAML that is no flow count too
+} SessionOptions;
+
+// What `.flowc.yaml` says. Paths are joined to its folder.
+typedef struct Project {
+    Str folder;  // "" where there is no project file
+    uint32_t file;
+    bool exists;
+    uint32_t targets;
+    Str files;
+    LIST_OF(Str) catalogs, flows, excludes, externals;
+    const Node *defaults;
+    UnknownTypes unknown_types;
+    bool is_strict;
+    struct RuleLevel {
+        const DiagCode *code;
+        enum { RULE_OFF, RULE_NOTE, RULE_WARNING, RULE_ERROR } level;
+    } * rules;
+    uint32_t rule_count;
+} Project;
+
+typedef struct Session {
+    Arena arena;
+    SessionOptions options;
+    Sources sources;
+    Diags diags;
+    DiagSummary summary;
+    Project project;
+    Catalog *catalog;
+    ExprParser *parser;
+    uint32_t targets;
+} Session;
+
+// ERR_USAGE for options that make no sense. `start` is a path from which the project file is looked
+// for upwards; NULL: the current folder.
+MUST_CHECK Err session_new(const SessionOptions *options, const char *start, Session **out);
+void session_free(Session *session);
+
+// --- checking -----------------------------------------------------------------------------------
+
+// A file or folder to check; "-" takes `input`, named `input_name`.
+typedef struct SessionInput {
+    const char *const *paths;
+    size_t count;
+    Str input;
+    Str input_name;
+} SessionInput;
+
+// Checks all of it. Findings, sorted, are in session->diags, counts in session->summary.
+MUST_CHECK Err session_check(Session *session, const SessionInput *input);
+
+// One flow through syntax, flow, check and rules.
+typedef struct Unit {
+    Arena arena;
+    uint32_t file;
+    Tree *tree;
+    Flow *flow;  // of the first document; NULL: no flow
+} Unit;
+
+// `is_named`: what is no flow is an error (E0004), else it is skipped and counted.
+void unit_check(Session *session, Unit *unit, uint32_t file, bool is_named);
+void unit_release(Unit *unit);
+
+// --- compiling ----------------------------------------------------------------------------------
+
+typedef enum EmitKind { EMIT_ARTIFACT, EMIT_PLAN, EMIT_LUA } EmitKind;
+
+typedef struct CompileRequest {
+    const char *path;  // "-": input
+    Str input, input_name;
+    EmitKind emit;
+    bool no_link, no_source;
+    const SecretKey *keys;
+    size_t key_count;
+} CompileRequest;
+
+typedef struct Compiled {
+    Str flow_id, flow_namespace;
+    bool has_triggers;
+    Buffer bytes;        // the caller releases it
+    LIST_OF(Str) reads;  // every file that was read, for --deps
+} Compiled;
+
+// Findings are in session->diags; *out has bytes only where there is no error among them.
+MUST_CHECK Err session_compile(Session *session, const CompileRequest *request, Compiled *out);
+
+// --- files --------------------------------------------------------------------------------------
+
+typedef struct FoundFile {
+    Str path;
+    bool is_named;
+} FoundFile;
+
+typedef struct FoundFiles {
+    LIST_OF(FoundFile) list;
+} FoundFiles;
+
+// Files as they are; of folders all .yaml and .yml, bytewise ordered, without what .gitignore and
+// `excludes` name, hidden folders and linked folders.
+MUST_CHECK Err paths_expand(Session *session, const char *path, FoundFiles *found);
+// All regular files below a folder, as paths relative to it, bytewise ordered.
+MUST_CHECK Err paths_below(Arena *arena, Str folder, FoundFiles *found);
+// A pattern with * ? [] {} and ** over a path with `/`.
+bool glob_matches(Str pattern, Str path);
+
+// --- .gitignore ---------------------------------------------------------------------------------
+
+typedef struct IgnoreRule {
+    Str pattern;
+    Str folder;  // where the .gitignore stands, "" at the root of the walk
+    bool is_negated, is_anchored, is_folder;
+} IgnoreRule;
+
+typedef struct IgnoreRules {
+    LIST_OF(IgnoreRule) list;
+} IgnoreRules;
+
+void ignore_add(Arena *arena, IgnoreRules *rules, Str folder, Str text);
+bool ignore_matches(const IgnoreRules *rules, Str path, bool is_folder);
+
+// --- used inside --------------------------------------------------------------------------------
+
+MUST_CHECK Err project_read(Session *session, const char *start);
+bool targets_parse(Str text, uint32_t *targets);
+// Comments `# flowc: ignore[…]`: takes findings of `file` from number `first` on off the list.
+void ignores_apply(Session *session, const Tree *tree, uint32_t first);
+// Levels of the project file and --strict, on findings from number `first` on.
+void levels_apply(Session *session, uint32_t first);
+
+#endif
