@@ -91,12 +91,14 @@ uint32_t rows_find_name(const Tables *tables, Str name) {
     return at;
 }
 
-uint32_t rows_find_def(const Tables *tables, Str group, Str name) {
-    for (uint32_t low = 0, high = tables->def_count; low < high;) {
+// Rows that begin with a group and a name, sorted by both. Index + 1, or 0.
+static uint32_t find_pair(const Tables *tables, const void *rows, size_t row_size, uint32_t count,
+                          const Str pair[2]) {
+    for (uint32_t low = 0, high = count; low < high;) {
         uint32_t middle = low + (high - low) / 2;
-        const DefRow *row = &tables->defs[middle];
-        int order = str_cmp(group, row_text(tables, row->group));
-        if (order == 0) order = str_cmp(name, row_text(tables, row->name));
+        const RowText *row = (const RowText *)((const char *)rows + middle * row_size);
+        int order = str_cmp(pair[0], row_text(tables, row[0]));
+        if (order == 0) order = str_cmp(pair[1], row_text(tables, row[1]));
         if (order == 0) return middle + 1;
         if (order < 0) {
             high = middle;
@@ -107,18 +109,12 @@ uint32_t rows_find_def(const Tables *tables, Str group, Str name) {
     return 0;
 }
 
+uint32_t rows_find_def(const Tables *tables, Str group, Str name) {
+    const Str pair[] = {group, name};
+    return find_pair(tables, tables->defs, sizeof(DefRow), tables->def_count, pair);
+}
+
 uint32_t rows_find_set(const Tables *tables, Str group, Str name) {
-    for (uint32_t low = 0, high = tables->set_count; low < high;) {
-        uint32_t middle = low + (high - low) / 2;
-        const SetRow *row = &tables->sets[middle];
-        int order = str_cmp(group, row_text(tables, row->group));
-        if (order == 0) order = str_cmp(name, row_text(tables, row->name));
-        if (order == 0) return middle + 1;
-        if (order < 0) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    return 0;
+    const Str pair[] = {group, name};
+    return find_pair(tables, tables->sets, sizeof(SetRow), tables->set_count, pair);
 }

@@ -32,7 +32,7 @@ typedef struct TypeRow {
 
 // A group of `groups:`, or the properties every type of a kind has (`name` is the kind then).
 typedef struct SetRow {
-    RowText name, group;
+    RowText group, name;
     uint32_t props, prop_count;
 } SetRow;
 
