@@ -71,12 +71,17 @@ static void check_input(Builder *builder, const Node *node, const InputDecl *inp
         .is_enforced = true,
         .is_open = def == base,  // a type nobody knows: its own properties are not known either
     };
+    // The old `name` stands for the id.
+    if (present(node, "id") == NULL && present(node, "name") != NULL) {
+        Prop *props = arena_array(builder->arena, Prop, def->prop_count);
+        for (uint32_t i = 0; i < def->prop_count; i++) {
+            props[i] = def->props[i];
+            if (str_eq(props[i].name, STR("id"))) props[i].flags &= ~(uint32_t)PROP_REQUIRED;
+        }
+        level.props = props;
+    }
     static const char *const skip[] = {"type", "defaults", "prefill", "values", "inputs", "id"};
-    if (input->id.len > 0)
-        level.name = str_printf(builder->arena, "input " STR_FMT, STR_ARG(input->id));
-    Level named = level;
-    named.name = STR("Input");
-    schema_members(builder, node, &named, skip, COUNT(skip));
+    schema_members(builder, node, &level, skip, COUNT(skip));
 }
 
 static InputDecl *build_input(Builder *builder, Node *node, Str prefix) {

@@ -92,8 +92,27 @@ static void check_zone(const At *at) {
     diag_suggest(diag, nearest.name);
 }
 
+// An enum whose values are numbers: `MB_2048` is what 2048 is called elsewhere.
+static void check_digits(const At *at, const Def *def) {
+    Str text = at->node->text;
+    size_t digits = text.len;
+    while (digits > 0 && text.ptr[digits - 1] >= '0' && text.ptr[digits - 1] <= '9') digits--;
+    Str number = str_slice(text, digits, text.len);
+    for (uint32_t i = 0; i < def->value_count; i++) {
+        if (!str_eq(def->values[i], number)) continue;
+        if (digits == 0) return;
+        diag_suggest(report(at, "E0105", "must be a number"), number);
+        return;
+    }
+    report(at, "E0105", "must be one of its numbers");
+}
+
 static void check_enum(const At *at, const Def *def) {
     if (def == NULL || def->value_count == 0 || (def->flags & (DEF_LOOSE | DEF_FROM_SDK)) != 0) {
+        return;
+    }
+    if ((def->flags & DEF_NUMBERS) != 0) {
+        check_digits(at, def);
         return;
     }
     Nearest nearest = nearest_to(at->node->text);
