@@ -1,0 +1,523 @@
+// member.c - `a.b` and `a[b]`: what a member is, and what it means that there is none.
+#include "check/internal.h"
+
+// A finding about something undefined is none where that is caught.
+static bool is_caught(const Env *env, const Expr *expr) {
+    if (env->is_guarded || env->site->is_static) return true;
+    return env->facts != NULL && fact_holds(env, expr_path(env->check->arena, expr));
+}
+
+static bool is_hole_id(const Flow *flow, Str id) {
+    for (uint32_t i = 0; i < flow->hole_ids.count; i++) {
+        if (str_eq(flow->hole_ids.items[i], id)) return true;
+    }
+    return false;
+}
+
+static ExprType *undefined(Env *env) {
+    ExprType *type = new_type(env, type_any());
+    type->typed.undef = CERTAINLY;
+    type->typed.source = SOURCE_UNKNOWN;
+    return type;
+}
+
+// --- inputs, variables, fixed records -----------------------------------------------------------
+
+static void offer_fields(Nearest *nearest, const Place *place) {
+    for (uint32_t i = 0; i < place->fields.count; i++) {
+        nearest_offer(nearest, place->fields.items[i].name);
+    }
+}
+
+static void unknown_input(Env *env, const Place *base, Str key, Span span) {
+    Diag *diag = diag_add(env->check->diags, "E0301", DIAG_ERROR, span,
+                          "unknown input '" STR_FMT "'", STR_ARG(key));
+    Nearest nearest = nearest_to(key);
+    offer_fields(&nearest, base);
+    diag_suggest(diag, nearest.name);
+    const Node *inputs = node_get(env->check->flow->node, STR("inputs"));
+    if (base->fields.count == 0) {
+        diag_note(diag, "this flow declares no inputs");
+    } else if (inputs != NULL && env->check->flow->inputs.count > 0) {
+        diag_label(diag, env->check->flow->inputs.items[0]->id_span, "inputs are declared here");
+    }
+}
+
+static void unknown_variable(Env *env, const Place *base, Str key, Span span) {
+    Diag *diag = diag_add(env->check->diags, "E0304", DIAG_ERROR, span,
+                          "unknown variable '" STR_FMT "'", STR_ARG(key));
+    Nearest nearest = nearest_to(key);
+    offer_fields(&nearest, base);
+    diag_suggest(diag, nearest.name);
+    if (base->fields.count == 0) diag_note(diag, "this flow declares no variables");
+}
+
+static void unknown_trigger_field(Env *env, const Place *base, Str key, Span span) {
+    static const char *const of_subflows[] = {"executionId",    "namespace",    "flowId",
+                                              "flowRevision",   "taskRunId",    "taskId",
+                                              "taskRunOutputs", "taskRunValue", "taskRunIteration"};
+    for (size_t i = 0; i < COUNT(of_subflows); i++) {
+        if (str_eq(key, str_from(of_subflows[i]))) return;
+    }
+    bool has_triggers = env->check->flow->triggers.count > 0;
+    Diag *diag =
+        diag_add(env->check->diags, "E0307", DIAG_ERROR, span,
+                 has_triggers ? "no trigger of this flow provides '" STR_FMT "'"
+                              : "this flow has no trigger that could provide '" STR_FMT "'",
+                 STR_ARG(key));
+    Nearest nearest = nearest_to(key);
+    offer_fields(&nearest, base);
+    diag_suggest(diag, nearest.name);
+}
+
+static void unknown_member(Env *env, const Place *base, Str key, Span span) {
+    Diag *diag =
+        diag_add(env->check->diags, "E0306", DIAG_ERROR, span,
+                 "'" STR_FMT "' has no member '" STR_FMT "'", STR_ARG(base->name), STR_ARG(key));
+    Nearest nearest = nearest_to(key);
+    offer_fields(&nearest, base);
+    diag_suggest(diag, nearest.name);
+}
+
+static void no_loop_value(Env *env, const Place *base, Str key, Span span) {
+    bool is_value = str_eq(key, STR("value"));
+    bool is_loop_word = is_value || str_eq(key, STR("iteration")) || str_eq(key, STR("items"));
+    if (!is_loop_word) {
+        unknown_member(env, base, key, span);
+        return;
+    }
+    const Task *loops[16];
+    uint32_t count = loops_around(env->site, loops, COUNT(loops));
+    // 'taskrun.iteration' deeper in a loop: versions differ.
+    if (count > 0 && !is_value) return;
+    Diag *diag = diag_add(env->check->diags, "E0318", DIAG_ERROR, span,
+                          count > 0 ? "'taskrun." STR_FMT
+                                      "' exists only in tasks that stand directly in the loop"
+                                    : "'taskrun." STR_FMT "' exists only in a loop",
+                          STR_ARG(key));
+    if (count == 0) return;
+    // The value is that of an ancestor which stands directly in the loop; `parents` leaves out
+    // those without a value or outputs.
+    uint32_t index = 0;
+    for (const Task *at = env->site->task->parent; at != NULL && at != loops[0]; at = at->parent) {
+        if (at->type == NULL || at->type->output_count > 0) index++;
+    }
+    Str use = index == 0 ? STR("parent.taskrun.value")
+                         : str_printf(env->check->arena, "parents[%u].taskrun.value", index);
+    DiagSuggestion *fix = diag_suggestion(diag, false, "did you mean '" STR_FMT "'?", STR_ARG(use));
+    (void)fix;
+}
+
+// --- outputs ------------------------------------------------------------------------------------
+
+static uint32_t loop_depth(const Task *task) {
+    uint32_t depth = 0;
+    for (const Task *at = task->parent; at != NULL; at = at->parent) {
+        if (task_is_loop(at)) depth++;
+    }
+    return depth;
+}
+
+static Place *task_outputs(Env *env, const Task *task) {
+    Arena *arena = env->check->arena;
+    uint32_t doubtful = TYPE_OUTPUTS_OPEN | TYPE_INFERRED | TYPE_AS_OF;
+    Place *place = place_new(arena, ORIGIN_TASK_OUTPUT, task->id);
+    place->task = task;
+    place->is_open = task->type == NULL || task->has_version || (task->type->flags & doubtful) != 0;
+    place->is_certain = !place->is_open;
+    for (uint32_t i = 0; task->type != NULL && i < task->type->output_count; i++) {
+        const Output *output = &task->type->outputs[i];
+        place_add(arena, place, output->name, type_of_prop(arena, &output->type), NULL);
+    }
+    return place;
+}
+
+// NULL: nothing is known of them.
+static const Place *outputs_of(Env *env, const Task *task) {
+    for (const Task *at = task->parent; at != NULL; at = at->parent) {
+        // Iterations of a 2.0 Loop are executions of their own; a parent nobody knows may be a
+        // loop.
+        if (task_is(at, "flow.Loop") || at->type == NULL) return NULL;
+    }
+    uint32_t depth = loop_depth(task);
+    if (depth == 0) return task_outputs(env, task);
+    Place *place = place_new(env->check->arena, ORIGIN_LOOP_OUTPUT, task->id);
+    place->task = task;
+    place->depth = depth;
+    return place;
+}
+
+// One key of a loop given: the next, or the outputs themselves.
+static ExprType *below_loop(Env *env, const ExprType *base) {
+    const Place *place = base->place;
+    const Place *inner = NULL;
+    if (place->depth > 1) {
+        Place *next = place_new(env->check->arena, ORIGIN_LOOP_OUTPUT, place->name);
+        next->task = place->task;
+        next->depth = place->depth - 1;
+        inner = next;
+    } else {
+        inner = task_outputs(env, place->task);
+    }
+    ExprType *type = new_place(env, inner);
+    type->typed.undef = MAYBE;
+    join_taint(type, base);
+    return type;
+}
+
+// `x_split`, `x_items`, `x_merge` of a ForEachItem x.
+static bool is_synthetic(const Flow *flow, Str id) {
+    static const char *const tails[] = {"_split", "_items", "_merge"};
+    for (size_t i = 0; i < COUNT(tails); i++) {
+        Str tail = str_from(tails[i]);
+        if (!str_ends_with(id, tail)) continue;
+        const Task *task = flow_find_task(flow, str_slice(id, 0, id.len - tail.len));
+        if (task != NULL && (task->type == NULL || task_is(task, "flow.ForEachItem"))) return true;
+    }
+    return false;
+}
+
+static const Task *known_task(Env *env, const Expr *expr, Str id, Span span, bool *is_silent) {
+    const Flow *flow = env->check->flow;
+    const Task *task = flow_find_task(flow, id);
+    *is_silent = true;
+    if (task != NULL) return task;
+    if (is_synthetic(flow, id) || is_hole_id(flow, id) || flow->has_holes ||
+        env->check->has_dynamic_tasks || is_caught(env, expr)) {
+        return NULL;
+    }
+    *is_silent = false;
+    Diag *diag = diag_add(env->check->diags, "E0302", DIAG_ERROR, span,
+                          "unknown task '" STR_FMT "'", STR_ARG(id));
+    Nearest nearest = nearest_to(id);
+    for (uint32_t i = 0; i < flow->all_tasks.count; i++) {
+        nearest_offer(&nearest, flow->all_tasks.items[i]->id);
+    }
+    diag_suggest(diag, nearest.name);
+    return NULL;
+}
+
+static Diag *order_finding(Env *env, const Task *writer, Span span, Order order, bool is_soft) {
+    Diags *diags = env->check->diags;
+    Str id = writer->id;
+    if (order == ORDER_SELF) {
+        return diag_add(diags, "E0208", DIAG_ERROR, span, "task '" STR_FMT "' reads its own output",
+                        STR_ARG(id));
+    }
+    if (order == ORDER_PARALLEL) {
+        return diag_add(diags, "E0203", is_soft ? DIAG_WARNING : DIAG_ERROR, span,
+                        "task '" STR_FMT "' runs at the same time: its output need not exist yet",
+                        STR_ARG(id));
+    }
+    if (order == ORDER_EXCLUSIVE) {
+        return diag_add(diags, "W0204", DIAG_WARNING, span,
+                        "task '" STR_FMT "' stands in another branch: its output may be undefined",
+                        STR_ARG(id));
+    }
+    if (order == ORDER_MAY) {
+        const char *why = writer->is_disabled ? "is disabled" : "may be skipped";
+        return diag_add(diags, "W0204", DIAG_WARNING, span,
+                        "task '" STR_FMT "' %s: its output may be undefined", STR_ARG(id), why);
+    }
+    return diag_add(diags, "E0202", is_soft ? DIAG_WARNING : DIAG_ERROR, span,
+                    "task '" STR_FMT "' has not run yet when its output is read here", STR_ARG(id));
+}
+
+// A reader that runs under a condition about the writer has thought of it.
+static bool reader_knows(const Env *env, const Task *writer) {
+    for (const Task *at = env->site->task; at != NULL; at = at->parent) {
+        const Node *conditions[2] = {task_run_if(at), NULL};
+        if (at->parent != NULL && task_is(at->parent, "flow.If")) {
+            const Property *property = task_property(at->parent, STR("condition"));
+            if (property != NULL) conditions[1] = property->node;
+        }
+        for (size_t i = 0; i < COUNT(conditions); i++) {
+            if (conditions[i] == NULL || conditions[i]->type != YAML_SCALAR) continue;
+            if (str_find(conditions[i]->text, writer->id, 0) != STR_NOT_FOUND) return true;
+            const Node *own = task_run_if(writer);
+            if (own != NULL && str_eq(own->text, conditions[i]->text)) return true;
+        }
+    }
+    return false;
+}
+
+void output_order(Env *env, const Expr *expr, const Task *writer, Span span) {
+    const Site *site = env->site;
+    if (env->check->flow->has_holes || site->kind == SITE_VARIABLE ||
+        site->kind == SITE_CONDITION || site->is_static) {
+        return;
+    }
+    bool is_looped = false;
+    Order order = order_of(writer, site->task, &is_looped);
+    if (order == ORDER_MUST || order == ORDER_MAY_ERROR || order == ORDER_AROUND) return;
+    // Two tasks of one id are reported as such; which one is meant is anybody's guess.
+    if (is_caught(env, expr)) return;
+    bool is_flowable = writer->type == NULL || writer->type->exec == EXEC_FLOWABLE;
+    if (order == ORDER_SELF && (is_flowable || is_looped)) return;
+    if (order == ORDER_INSIDE) {
+        const Task *reader = site->task;
+        bool is_early = task_is(reader, "flow.If") || task_is(reader, "flow.Switch") ||
+                        task_is(reader, "flow.ForEach") || task_is(reader, "flow.EachSequential") ||
+                        task_is(reader, "flow.EachParallel") || site->kind == SITE_RUN_IF;
+        for (const Task *at = reader; at != NULL; at = at->parent) {
+            if (task_is_loop(at) || task_is(at, "flow.LoopUntil")) is_looped = true;
+        }
+        if (!is_early || is_looped) return;
+    }
+    if (order == ORDER_MAY && reader_knows(env, writer)) return;
+    if (order == ORDER_EXCLUSIVE && is_looped) return;
+    Diag *diag = order_finding(env, writer, span, order, is_looped);
+    diag_label(diag, writer->id_span, "task '" STR_FMT "' stands here", STR_ARG(writer->id));
+    if (order == ORDER_MAY || order == ORDER_EXCLUSIVE) {
+        diag_note(diag, "write '{{ … ?? otherwise }}' to say what holds when it did not run");
+    }
+}
+
+static ExprType *output_member(Env *env, const Expr *expr, Str key, Span span) {
+    bool is_silent = false;
+    const Task *task = known_task(env, expr, key, span, &is_silent);
+    if (task == NULL) return is_silent ? new_type(env, type_any()) : undefined(env);
+    output_order(env, expr, task, span);
+    const Place *place = outputs_of(env, task);
+    ExprType *type = place != NULL ? new_place(env, place) : new_type(env, type_any());
+    type->typed.undef = MAYBE;
+    type->typed.effects = HAS_CONTEXT;
+    type->typed.source = SOURCE_CATALOG;
+    if (task->type != NULL &&
+        str_starts_with(task->type->name, STR("io.kestra.plugin.core.http."))) {
+        type->is_foreign = true;
+        type->taint_source = str_printf(env->check->arena, "outputs." STR_FMT, STR_ARG(key));
+    }
+    return type;
+}
+
+static void unknown_output(Env *env, const Place *base, Str key, Span span) {
+    const Task *task = base->task;
+    Diag *diag =
+        diag_add(env->check->diags, "E0303", DIAG_ERROR, span,
+                 "task '" STR_FMT "' has no output '" STR_FMT "'", STR_ARG(task->id), STR_ARG(key));
+    Nearest nearest = nearest_to(key);
+    offer_fields(&nearest, base);
+    if (loop_depth(task) > 0 && nearest.name.len == 0) {
+        diag_note(diag, "the task runs in a loop: its outputs are 'outputs." STR_FMT "[value]…'",
+                  STR_ARG(task->id));
+    }
+    diag_suggest(diag, nearest.name);
+    if (nearest.name.len > 0) return;
+    if (base->fields.count == 0) {
+        diag_note(diag, "'" STR_FMT "' has no outputs at all", STR_ARG(task->type->name));
+        return;
+    }
+    Str all = {0};
+    for (uint32_t i = 0; i < base->fields.count && i < 12; i++) {
+        all = str_printf(env->check->arena, STR_FMT "%s" STR_FMT, STR_ARG(all), i > 0 ? ", " : "",
+                         STR_ARG(base->fields.items[i].name));
+    }
+    diag_note(diag, "outputs of '" STR_FMT "': " STR_FMT, STR_ARG(task->type->name), STR_ARG(all));
+}
+
+// `outputs.t.x` where `outputs.t[value].x` is meant. True where the key is an output, not a value.
+static bool missing_loop_key(Env *env, const Place *base, Str key, Span span) {
+    if (place_field(task_outputs(env, base->task), key) == NULL) return false;
+    const Task *loop = base->task->parent;
+    while (loop != NULL && !task_is_loop(loop)) loop = loop->parent;
+    const Property *values = loop == NULL ? NULL : task_property(loop, STR("values"));
+    for (uint32_t i = 0; values != NULL && i < values->node->items.count; i++) {
+        const Node *item = values->node->items.items[i];
+        if (item->type == YAML_SCALAR && str_eq(item->text, key)) return false;  // really a key
+    }
+    if (env->is_guarded) return true;
+    Diag *diag =
+        diag_add(env->check->diags, "W0321", DIAG_WARNING, span,
+                 "task '" STR_FMT "' runs once a value: its outputs stand under that value",
+                 STR_ARG(base->task->id));
+    diag_note(diag, "write 'outputs." STR_FMT "[value]." STR_FMT "'", STR_ARG(base->task->id),
+              STR_ARG(key));
+    return true;
+}
+
+// --- members of anything ------------------------------------------------------------------------
+
+static bool is_java_member(Str key) {
+    static const char *const names[] = {"length", "bytes", "empty", "blank", "chars", "class"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        if (str_eq(key, str_from(names[i]))) return true;
+    }
+    return false;
+}
+
+static void member_of_text(Env *env, const Expr *expr, const ExprType *base, Str key, Span span) {
+    bool is_loop_value = base->place != NULL && base->place->origin == ORIGIN_LOOP_VALUE;
+    Str path = expr_path(env->check->arena, expr->args.items[0].value);
+    if (is_java_member(key)) {
+        Diag *diag = diag_add(env->check->diags, "E0323", DIAG_ERROR, span,
+                              "a text has no member '" STR_FMT "'", STR_ARG(key));
+        if (str_eq(key, STR("length"))) diag_note(diag, "use the filter: '… | length'");
+        return;
+    }
+    if (!is_loop_value) {
+        diag_add(env->check->diags, "E0322", DIAG_ERROR, span,
+                 "'" STR_FMT "' is a text, which has no member '" STR_FMT "'", STR_ARG(path),
+                 STR_ARG(key));
+        return;
+    }
+    Diag *diag =
+        diag_add(env->check->diags, "E0322", DIAG_ERROR, span,
+                 "the value of a loop is a text, which has no member '" STR_FMT "'", STR_ARG(key));
+    Span whole = expr->span;
+    if (expr->kind != EXPR_MEMBER || path.len == 0) return;
+    DiagSuggestion *fix =
+        diag_suggestion(diag, true, "did you mean 'fromJson(" STR_FMT ")." STR_FMT "'?",
+                        STR_ARG(path), STR_ARG(key));
+    diag_edit(diag, fix, whole,
+              str_printf(env->check->arena, "fromJson(" STR_FMT ")." STR_FMT, STR_ARG(path),
+                         STR_ARG(key)));
+}
+
+static void unknown_field(Env *env, const Place *base, Str key, Span span) {
+    switch (base->origin) {
+    case ORIGIN_INPUTS:
+        unknown_input(env, base, key, span);
+        return;
+    case ORIGIN_VARIABLES:
+        unknown_variable(env, base, key, span);
+        return;
+    case ORIGIN_TRIGGER:
+        unknown_trigger_field(env, base, key, span);
+        return;
+    case ORIGIN_TASKRUN:
+        no_loop_value(env, base, key, span);
+        return;
+    case ORIGIN_FIXED:
+        unknown_member(env, base, key, span);
+        return;
+    case ORIGIN_TASK_OUTPUT:
+        unknown_output(env, base, key, span);
+        return;
+    case ORIGIN_OUTPUTS:
+    case ORIGIN_LOOP_OUTPUT:
+    case ORIGIN_TASKS:
+    case ORIGIN_LOOP_VALUE:
+    case ORIGIN_PARENT:
+        return;
+    }
+}
+
+// Who chose the value of an input: nobody but the author where it is one of a few, a number, a
+// boolean, or held by an anchored pattern.
+static bool is_free_text(const InputDecl *input) {
+    if (!input->has_type) return true;
+    if (input->validator != NULL && input->validator->type == YAML_SCALAR) return false;
+    InputType type = input->type;
+    bool is_closed = (type == INPUT_SELECT || type == INPUT_ENUM || type == INPUT_MULTISELECT) &&
+                     !input->allow_custom && input->is_required;
+    bool is_plain = type == INPUT_INT || type == INPUT_FLOAT || type == INPUT_BOOL ||
+                    type == INPUT_BOOLEAN || type == INPUT_DATE || type == INPUT_DATETIME ||
+                    type == INPUT_TIME || type == INPUT_DURATION || type == INPUT_FILE;
+    return !is_closed && !is_plain;
+}
+
+static void taint_input(Env *env, ExprType *type, Str id) {
+    const InputDecl *input = flow_find_input(env->check->flow, id);
+    if (input == NULL) return;
+    type->taint_source = str_printf(env->check->arena, "inputs." STR_FMT, STR_ARG(id));
+    if (input->has_type && input->type == INPUT_SECRET) type->typed.taint = TAINT_SECRET;
+    if (is_free_text(input)) type->is_foreign = true;
+}
+
+static ExprType *place_member(Env *env, const Expr *expr, const ExprType *base, Str key,
+                              Span span) {
+    const Place *place = base->place;
+    const PlaceField *field = place_field(place, key);
+    ExprType *type = NULL;
+    if (field != NULL && field->place != NULL) {
+        type = new_place(env, field->place);
+        if (field->place->origin == ORIGIN_LOOP_VALUE) type->typed.type = field->type;
+    } else {
+        type = new_type(env, field == NULL ? type_any() : field->type);
+    }
+    join_taint(type, base);
+    if (place->origin == ORIGIN_INPUTS) {
+        Str path = expr_path(env->check->arena, expr);
+        Str id = path.len > 7 ? str_slice(path, 7, path.len) : key;
+        add_ref(env, REF_INPUT, id, span);
+        taint_input(env, type, id);
+    }
+    if (place->origin == ORIGIN_VARIABLES) add_ref(env, REF_VARIABLE, key, span);
+    if (field != NULL) {
+        if (type_must_be(field->type, TYPE_TAG_TEXT) && field->type->text == TEXT_DATETIME) {
+            type->is_foreign = false;  // a date of a schedule is nobody's choice
+        }
+        if (place->origin == ORIGIN_TASK_OUTPUT || place->origin == ORIGIN_TRIGGER) {
+            type->typed.undef = MAYBE;
+        }
+        return type;
+    }
+    type->typed.undef = place->is_open ? MAYBE : CERTAINLY;
+    if (place->is_open) type->typed.source = SOURCE_UNKNOWN;
+    bool is_sure = place->is_certain && !place->is_open && !env->check->flow->has_holes;
+    if (is_sure && !is_caught(env, expr)) unknown_field(env, place, key, span);
+    return type;
+}
+
+static ExprType *value_member(Env *env, const Expr *expr, const ExprType *base, Str key,
+                              Span span) {
+    const Type *from = base->typed.type;
+    TypeMember member = type_member(env->check->arena, from, key);
+    bool is_text = type_must_be(from, TYPE_TAG_TEXT);
+    bool is_certain = base->typed.source <= SOURCE_CATALOG && base->typed.undef != CERTAINLY;
+    ExprType *type = new_type(env, member.is_there == CERTAINLY_NOT ? type_any() : member.type);
+    join_taint(type, base);
+    type->typed.undef = member.is_there == CERTAINLY ? base->typed.undef : MAYBE;
+    if (member.is_there != CERTAINLY_NOT) return type;
+    type->typed.undef = CERTAINLY;
+    // Of texts only those that are known to be one: a template or a uri may be rendered or read.
+    bool is_plain = is_text && (from->text == TEXT_PLAIN || from->text == TEXT_LITERALS ||
+                                from->text == TEXT_JSON);
+    if (is_plain && is_certain && !is_caught(env, expr)) member_of_text(env, expr, base, key, span);
+    return type;
+}
+
+ExprType *member_type(Env *env, const Expr *expr, const ExprType *base, Str key, Span span) {
+    const Place *place = base->place;
+    if (place == NULL || place->origin == ORIGIN_LOOP_VALUE) {
+        return value_member(env, expr, base, key, span);
+    }
+    if (place->origin == ORIGIN_OUTPUTS) {
+        add_ref(env, REF_OUTPUT, key, span);
+        return output_member(env, expr, key, span);
+    }
+    if (place->origin == ORIGIN_TASKS) {
+        bool is_silent = false;
+        known_task(env, expr, key, span, &is_silent);
+        return new_type(env, type_any());
+    }
+    if (place->origin == ORIGIN_LOOP_OUTPUT) {
+        if (missing_loop_key(env, place, key, span)) return undefined(env);
+        return below_loop(env, base);
+    }
+    return place_member(env, expr, base, key, span);
+}
+
+ExprType *index_type(Env *env, const Expr *expr, const ExprType *base) {
+    Expr *key = expr->args.items[1].value;
+    infer(env, key);
+    if (key->kind == EXPR_TEXT) return member_type(env, expr, base, key->text, key->span);
+    const Place *place = base->place;
+    ExprType *type = NULL;
+    if (place != NULL) {
+        if (place->origin == ORIGIN_INPUTS) add_ref(env, REF_INPUT, (Str){0}, expr->span);
+        if (place->origin == ORIGIN_VARIABLES) add_ref(env, REF_VARIABLE, (Str){0}, expr->span);
+        if (place->origin == ORIGIN_OUTPUTS) add_ref(env, REF_OUTPUT, (Str){0}, expr->span);
+        if (place->origin == ORIGIN_LOOP_OUTPUT) return below_loop(env, base);
+        // parents[n] is an entry like any other.
+        bool is_entry = place->origin == ORIGIN_PARENT && str_eq(place->name, STR("parents"));
+        type = is_entry ? new_place(env, place) : new_type(env, type_any());
+    } else {
+        const Type *item = type_element(env->check->arena, base->typed.type);
+        type = new_type(env, item->tag == TYPE_TAG_NEVER ? type_any() : item);
+    }
+    type->typed.undef = MAYBE;
+    join_taint(type, base);
+    return type;
+}
