@@ -1,0 +1,18 @@
+# The registry of the lint rules: every `const Rule rule_…` of this folder, in the order of the file names.
+file(GLOB rule_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/compiler/rules/*.c)
+list(SORT rule_files)
+set(rule_externs "")
+set(rule_items "")
+foreach(rule_file ${rule_files})
+  set_property(DIRECTORY ${CMAKE_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${rule_file})
+  file(STRINGS ${rule_file} rule_lines REGEX "^const Rule rule_[a-z0-9_]+ = ")
+  foreach(rule_line ${rule_lines})
+    string(REGEX REPLACE "^const Rule (rule_[a-z0-9_]+) = .*" "\\1" rule_name "${rule_line}")
+    string(APPEND rule_externs "extern const Rule ${rule_name};\n")
+    string(APPEND rule_items "    &${rule_name},\n")
+  endforeach()
+endforeach()
+file(WRITE ${CMAKE_BINARY_DIR}/rules/registry.c.new
+  "#include \"rules/rule.h\"\n\n${rule_externs}\nconst Rule *const rules_all[] = {\n${rule_items}    NULL,\n};\n")
+file(COPY_FILE ${CMAKE_BINARY_DIR}/rules/registry.c.new ${CMAKE_BINARY_DIR}/rules/registry.c ONLY_IF_DIFFERENT)
+target_sources(${target} PRIVATE ${CMAKE_BINARY_DIR}/rules/registry.c)

@@ -1,0 +1,33 @@
+// rule.h - a lint rule: one file of this folder, found by the build.
+//
+// A rule looks at a whole flow, after its templates were checked (flow->checked is set), and adds
+// findings. It never changes anything and knows of no other rule. What a rule repairs is in its
+// suggestions.
+#ifndef FLOW_RULES_RULE_H
+#define FLOW_RULES_RULE_H
+
+#include "check/check.h"
+
+typedef struct Rule Rule;
+
+struct Rule {
+    const char *code;
+    const char *name;
+    DiagLevel level;
+    const char *help;
+    void (*check)(const Rule *rule, const Flow *flow, Diags *diags);
+};
+
+// All rules, ended by NULL.
+extern const Rule *const rules_all[];
+void rules_run(const Flow *flow, Diags *diags);
+
+// --- what several rules ask ---------------------------------------------------------------------
+
+// Calls `each` for the sites of a task's property of that name.
+bool site_is_command(const Site *site);
+Str rule_text(const Node *node);  // of a scalar, else empty
+// A member that is there and not null.
+const Node *rule_member(const Node *map, const char *name);
+
+#endif
