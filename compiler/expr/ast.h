@@ -15,6 +15,9 @@ typedef struct AstBuilder {
     uint32_t depth;
 } AstBuilder;
 
+// The tree of a piece; NULL, with a finding, where it has none.
+TSTree *parse_piece(Reader *reader, const Piece *piece);
+void read_all_parts(Reader *reader, Pieces pieces, Parts *parts);
 Expr *expr_new(Reader *reader, ExprKind kind, size_t start, size_t end);
 // The expression at the cursor.
 Expr *ast_expr(AstBuilder *builder, TSTreeCursor *cursor);
