@@ -134,14 +134,20 @@ static const char *new_name_of(Str type, Str name) {
     return NULL;
 }
 
+// "exists from 2.0 on" where a target lacks what a later one has, else that it is gone.
+static const char *absence(uint32_t absent, uint32_t targets) {
+    bool comes_later = (absent & TARGET_2_0) == 0 && (targets & absent & TARGET_1_3) != 0;
+    return comes_later ? "exists from 2.0 on" : "does not exist in the target version";
+}
+
 void schema_known(Builder *builder, const NodeEntry *entry, const Prop *prop, const Level *level) {
     const Node *key = entry->key;
     if (flow_span_is_default(builder->flow, key->span)) return;
     uint32_t absent = catalog_absent_in(builder->catalog, level->name, prop->name);
     if ((absent & builder->options->targets) != 0) {
-        Diag *diag = diag_add(builder->diags, "E0111", DIAG_ERROR, key->span,
-                              "property '" STR_FMT "' does not exist in the target version",
-                              STR_ARG(prop->name));
+        Diag *diag =
+            diag_add(builder->diags, "E0111", DIAG_ERROR, key->span, "property '" STR_FMT "' %s",
+                     STR_ARG(prop->name), absence(absent, builder->options->targets));
         diag->targets = absent & builder->options->targets;
         Str use = catalog_replacement(builder->catalog, level->name, prop->name);
         if (use.len > 0) diag_note(diag, "use instead: " STR_FMT, STR_ARG(use));
@@ -215,11 +221,11 @@ void schema_members(Builder *builder, const Node *map, const Level *level, const
 static void type_is_old(Builder *builder, const Node *node, const TaskType *type, bool is_alias) {
     uint32_t absent = catalog_absent_in(builder->catalog, type->name, (Str){0});
     if (is_alias) absent |= TARGET_2_0;
+    const char *how = absence(absent, builder->options->targets);
     absent &= builder->options->targets;
     if (absent != 0) {
         Diag *diag = diag_add(builder->diags, "E0111", DIAG_ERROR, node->span,
-                              "type '" STR_FMT "' does not exist in the target version",
-                              STR_ARG(node->text));
+                              "type '" STR_FMT "' %s", STR_ARG(node->text), how);
         diag->targets = absent;
         Str use =
             is_alias ? type->name : catalog_replacement(builder->catalog, type->name, (Str){0});

@@ -261,6 +261,32 @@ static bool task_has(const void *self, Str name) {
     return node_get(task->node, name) != NULL;
 }
 
+// Properties of which exactly one must be given.
+static void check_choice(Builder *builder, const Task *task, const PropChoice *choice) {
+    Str all = {0};
+    uint32_t count = 0;
+    const NodeEntry *last = NULL;
+    for (uint32_t i = 0; i < choice->count; i++) {
+        all = str_printf(builder->arena, STR_FMT "%s'" STR_FMT "'", STR_ARG(all),
+                         i == 0 ? "" : ", ", STR_ARG(choice->names[i]));
+        if (!task_has(task, choice->names[i])) continue;
+        const NodeEntry *entry = node_entry(task->node, choice->names[i]);
+        if (entry != NULL && (last == NULL || entry->key->span.start > last->key->span.start)) {
+            last = entry;
+        }
+        count++;
+    }
+    if (count == 0 && !builder->flow->has_holes) {
+        diag_add(builder->diags, "E0102", DIAG_ERROR, task->type_span,
+                 "task '" STR_FMT "' needs one of " STR_FMT, STR_ARG(task->id), STR_ARG(all));
+    } else if (count > 1) {
+        diag_add(builder->diags, "E0123", DIAG_ERROR,
+                 last != NULL ? last->key->span : task->type_span,
+                 "only one of " STR_FMT " may be given in task '" STR_FMT "'", STR_ARG(all),
+                 STR_ARG(task->id));
+    }
+}
+
 static void check_properties(Builder *builder, Task *task, const Level *level) {
     for (uint32_t i = 0; i < task->properties.count; i++) {
         const Property *property = &task->properties.items[i];
@@ -280,6 +306,9 @@ static void check_properties(Builder *builder, Task *task, const Level *level) {
     Span at = task->type_span.len > 0 ? task->type_span : task->id_span;
     if (at.len == 0) at = task->node->span;
     schema_missing(builder, level, at, owner, task_has, task);
+    for (uint32_t i = 0; i < task->type->exactly_one_count; i++) {
+        check_choice(builder, task, &task->type->exactly_one[i]);
+    }
 }
 
 // A task whose type nobody knows still needs an id, and a type where none is written.
