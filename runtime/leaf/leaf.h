@@ -14,25 +14,40 @@
 //   rt.filter.upper(3, x)) end
 //
 // `site` arguments are numbers that the source map turns into places; an error carries the site
-// where it arose.
-//   rt.root(name, site)            a root of the context (`outputs`, `inputs`, …); undefined where
-//   there is none rt.get(value, key, site)       attribute or index; passes undefined on
-//   rt.text(...)                   joins text forms: the sink of text mode; raises on undefined. No
-//   argument gives "" rt.value(v)                    the sink of typed mode: raises on undefined,
-//   else v rt.add sub mul div mod neg pos (a, b, site)   rt.concat(a, b, site)   rt.range(a, b,
-//   site) rt.eq ne lt gt le ge contains is_in (a, b, site) rt.truth(v, site)              for
-//   `and`, `or`;  rt.truth_not(v, site)  rt.truth_if(v, site)  rt.truth_ternary(v, site)
-//   rt.is_undefined(v)  rt.is_nothing(v)   undefined; undefined or null (for `???` and `??`)
+// where it arose. `undefined` is a value: operators, filters, functions and tests hand it on, sinks
+// raise. What stands behind `u` in this list may be undefined.
+//   rt.root(name, site) -> u       a root of the context (`outputs`, `inputs`, …)
+//   rt.get(value, key, site) -> u  attribute or index
+//   rt.text(...)                   joins text forms: the sink of text mode. No argument gives ""
+//   rt.value(v)                    a sink that gives v itself
+//   rt.typed(...)                  the sink of typed mode, over all that is printed: nulls count as
+//                                  nothing; none gives null, one gives itself, several their text
+//   rt.add sub mul div mod (a, b, site) -> u   rt.neg pos (a, site) -> u
+//   rt.concat range eq ne lt gt le ge contains is_in (a, b, site) -> u
+//   rt.truth(v, site) -> u         true, false or undefined, for `and` and `or`:
+//                                  local t = rt.truth(a, 1); if t == true then t = rt.truth(b, 2)
+//                                  end local t = rt.truth(a, 1); if t == false then t = rt.truth(b,
+//                                  2) end
+//   rt.truth_not(v, site) -> u     the result of `not v`
+//   rt.truth_ternary(v, site) -> u true, false or undefined, which is then the result of `? :`
+//   rt.truth_if(v, site)           true or false
+//   rt.is_undefined(v)  rt.is_nothing(v)       undefined; undefined or null (for `???` and `??`)
 //   rt.null                        the null of the language (nil stands for an argument that was
-//   not given) rt.list(n, ...)  rt.map(n, k1, v1, …)   literals; keys must be texts or scalars
-//   rt.iter(v, site)               -> n, item function(i): what `for` goes over; n = 0 for null
-//   rt.filter.NAME(site, input, args…)  rt.func.NAME(site, args…)  rt.test.NAME(site, value, args…)
+//                                  not given)
+//   rt.list(n, ...) -> u           a literal; rt.map(n, k1, v1, …) -> u: n pairs
+//   rt.iter(v, site)               -> n, item function(i), i from 1: what `for` goes over. n is 0
+//                                  for an empty v and nil for null, where not even `else` runs
+//   rt.filter.NAME(site, input, args…) -> u
+//   rt.func.NAME(site, args…) -> u
+//   rt.test.NAME(site, value, args…) -> u      a boolean; negate with `not`
 //                                  arguments in the order of the builtin's row, nil where absent
-//   rt.convert(v, to, path)        value_convert, `to` as convert_name(); raises with the
-//   property's path rt.condition(text)             condition_is_true as boolean
-// Lua's own text, integer, float, boolean are the language's. null and undefined are light userdata
-// or userdata of the module; lists and maps are tables whose metatable says which, a map with its
-// key order; a secret is a userdata.
+//   rt.convert(v, to, path, site)  value_convert, `to` as convert_name(); raises with the
+//                                  property's path
+//   rt.condition(v)                condition_is_true of the text form, as boolean
+//   rt.fail(kind, message, site)   raises: kind as leaf_error_kind_name()
+// Lua's own text, integer, float, boolean are the language's. null is light userdata, undefined
+// userdata; a list or map is a table whose metatable says which, a map with its key order, or a
+// view of the context (userdata that acts like the table); a secret is userdata.
 #ifndef FLOW_LEAF_LEAF_H
 #define FLOW_LEAF_LEAF_H
 
@@ -47,7 +62,8 @@ enum { LEAF_ABI = 1 };
 
 // Plain values in locked memory, found by their recipe. A recipe is a map:
 //   {"op":"secret","name":N,"namespace":NS,"key":K}   (namespace, key optional)
-//   {"op":"concat","parts":[text or secret, …]}       {"op":"call","filter":NAME,"args":[input, …]}
+//   {"op":"concat","parts":[any value, …]}
+//   {"op":"call","filter"|"function"|"test"|"operator":NAME,"args":[input, …]}
 //   {"op":"input","name":N}                            a SECRET input
 // Recipes are what STARTED stores; plain values never leave this table but into a child's
 // environment, a descriptor, a request.
@@ -73,6 +89,9 @@ void secrets_add(Secrets *secrets, const Value *recipe, Str plain);
 // The text form of a value in which secrets appear in clear: for a child's environment, a request,
 // a descriptor.
 MUST_CHECK Err secrets_print_revealed(Secrets *secrets, Value value, Buffer *out);
+// For who resolves secrets: member `key` of a secret that is a JSON object, scalars as text, others
+// as JSON.
+MUST_CHECK Err secret_subkey(Str json, Str key, Buffer *plain);
 
 // --- the context --------------------------------------------------------------------------------
 
@@ -139,7 +158,7 @@ Str leaf_bytecode_version(void);
 
 typedef enum LeafErrorKind {
     LEAF_ERROR_NONE,
-    LEAF_ERROR_UNDEFINED,  // name: the path that is not there
+    LEAF_ERROR_UNDEFINED,  // name: the attribute, index or variable that is not there
     LEAF_ERROR_TYPE,
     LEAF_ERROR_ARG,
     LEAF_ERROR_VALUE,
@@ -163,20 +182,30 @@ typedef struct LeafError {
 
 typedef enum LeafStatus { LEAF_DONE, LEAF_FAILED, LEAF_NEEDS } LeafStatus;
 
+// `arguments` is a map with the arguments that were given, under the names of the builtin's row,
+// and "function": the name of the builtin.
 typedef enum LeafNeedKind {
-    LEAF_NEED_KV,
-    LEAF_NEED_READ,
-    LEAF_NEED_HTTP,
-    LEAF_NEED_ERROR_LOGS,
-    LEAF_NEED_RENDER
+    LEAF_NEED_KV,          // kv
+    LEAF_NEED_READ,        // read fileURI fileSize fileExists isFileEmpty
+    LEAF_NEED_HTTP,        // http
+    LEAF_NEED_ERROR_LOGS,  // errorLogs
+    LEAF_NEED_RENDER,      // render renderOnce: text, list or map
 } LeafNeedKind;
+
+// What one evaluation may use, and has used.
+typedef struct LeafBudget {
+    uint64_t steps, steps_max;
+    int64_t cpu_ns, cpu_ns_max;
+    int64_t started;  // reading of the clock while it runs
+    enum { LEAF_SPENT_NOTHING, LEAF_SPENT_STEPS, LEAF_SPENT_TIME } spent;
+} LeafBudget;
 
 typedef struct LeafRun {
     // Set by leaf_start.
     LeafVm *vm;
     Arena *arena;  // results live here
     LeafContext context;
-    int thread;  // registry reference of the coroutine
+    int thread;  // which coroutine of the machine; -1: none
     // Of DONE: the result. Secrets in it are recipes.
     Value value;
     // Of FAILED.
@@ -185,15 +214,24 @@ typedef struct LeafRun {
     LeafNeedKind need;
     Value arguments;  // a map
     uint64_t steps;   // used so far
+    LeafBudget budget;
 } LeafRun;
 
-// Evaluates leaf number `leaf`. After LEAF_NEEDS call leaf_answer or leaf_refuse until it is DONE
-// or FAILED, or leaf_stop.
+// Evaluates leaf number `leaf`; `run` keeps its address until it ends. After LEAF_NEEDS call
+// leaf_answer or leaf_refuse until it is DONE or FAILED, or leaf_stop.
 LeafStatus leaf_start(LeafRun *run, LeafVm *vm, uint32_t leaf, LeafContext context, Arena *arena);
 LeafStatus leaf_answer(LeafRun *run, Value answer);
 LeafStatus leaf_refuse(LeafRun *run, LeafErrorKind kind, Str message);
 void leaf_stop(LeafRun *run);
 
+// For the host module: lua_resume() of a coroutine of its own under a budget. When the budget is
+// used up the coroutine yields nothing wherever it is, which no pcall sees, and budget->spent says
+// what was spent; the coroutine must then be closed with lua_resetthread().
+int leaf_resume(LeafVm *vm, struct lua_State *thread, int argument_count, int *result_count,
+                LeafBudget *budget);
+LeafBudget leaf_budget(const LeafLimits *limits);  // zeros are the defaults
+// Turns the error object at the top of `L` into kind, site, name and message.
+void leaf_take_error(struct lua_State *L, Arena *arena, LeafError *error);
 // For the host module: values across the border. Pushes one Lua value; raises a Lua error on
 // exhaustion.
 void leaf_push_value(struct lua_State *L, Value value);
@@ -213,14 +251,20 @@ enum {
     BUILTIN_REFUSED = 32,  // known to Kestra, refused here at compile time; `text` says what to use
     BUILTIN_ONLY_2_0 = 64,
     BUILTIN_NOT_2_0 = 128,
+    BUILTIN_NULL_PASSES = 256,  // null in, null out
+    BUILTIN_NULL_TAKEN = 512,   // null is an input like others
+    BUILTIN_LAZY = 1024,        // looks at views of the context itself
+    BUILTIN_ANY_COUNT = 2048,   // takes further arguments: the last parameter repeats
+    BUILTIN_PLAIN = 4096,       // its result says little about a secret input (length)
 };
 
-enum { BUILTIN_PARAMS_MAX = 6 };
+enum { BUILTIN_PARAMS_MAX = 8 };
 
+// A type is made of "text", "int", "float", "number", "bool", "list", "map", "null", "any" with `|`
+// between them.
 typedef struct BuiltinParam {
     const char *name;  // NULL ends the list
-    const char
-        *type;  // "text", "int", "number", "bool", "list", "map", "any", …; a `?` behind: optional
+    const char *type;  // a `?` behind it: optional
 } BuiltinParam;
 
 typedef struct Builtin {
@@ -230,12 +274,13 @@ typedef struct Builtin {
     const char *input;   // type the input may have: "any", "text|list", …; NULL for functions
     const char *result;  // its type
     unsigned flags;
-    const char *text;      // what it does, one or two sentences
-    const char *examples;  // lines `template => result`
+    const char *text;                 // what it does, one or two sentences
+    const char *examples;             // lines `template => result`
+    int (*run)(struct lua_State *L);  // NULL where it is refused or compiled away
 } Builtin;
 
-// All of a kind, sorted by name; count in *count.
-const Builtin *builtins_all(size_t *count);
+// Walks over all of them, family by family: NULL gives the first, the last gives NULL.
+const Builtin *builtins_next(const Builtin *previous);
 const Builtin *builtin_find(BuiltinKind kind, Str name);
 
 #endif

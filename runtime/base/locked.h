@@ -1,0 +1,21 @@
+// locked.h - memory for secrets: kept out of swap and core dumps where the system allows it, and
+// wiped when it is released.
+//
+// Where the limit on locked memory is reached the memory is used unlocked: refusing to run would
+// protect nobody.
+#ifndef FLOW_BASE_LOCKED_H
+#define FLOW_BASE_LOCKED_H
+
+#include <stddef.h>
+
+typedef struct LockedBlock LockedBlock;
+
+typedef struct LockedPool {
+    LockedBlock *blocks;  // newest first
+} LockedPool;
+
+// Never NULL; not initialised. Lives until the pool is released.
+void *locked_alloc(LockedPool *pool, size_t size);
+void locked_release(LockedPool *pool);  // wipes all of it
+
+#endif

@@ -1,0 +1,186 @@
+// vm_test.c - the machine: running, limits, the sandbox, waiting for answers.
+#include "leaf/fixture.h"
+
+static const char *const context =
+    "{\"inputs\":{\"name\":\"web\",\"n\":null,\"l\":[10,20],\"m\":{\"a\":1}},\"nil\":null}";
+
+static void a_leaf_renders_text_from_its_context(void **state) {
+    Fixture *fixture = *state;
+    fixture_context(fixture, context);
+    assert_str_equal(
+        fixture_eval(fixture, "rt.text('x-', rt.get(rt.root('inputs', 1), 'name', 2))"),
+        STR("x-web"));
+}
+
+static void a_value_keeps_its_type(void **state) {
+    Fixture *fixture = *state;
+    fixture_context(fixture, context);
+    fixture_run(fixture, "return rt.value(rt.get(rt.root('inputs', 1), 'l', 2))");
+    assert_int_equal(fixture->run.value.kind, VALUE_LIST);
+    assert_int_equal(fixture->run.value.as.list->items[1].as.integer, 20);
+}
+
+static void what_is_missing_is_named_with_what_is_there(void **state) {
+    static const struct {
+        const char *expression, *message, *name;
+    } rows[] = {
+        {"rt.text(rt.root('nope', 1))",
+         "undefined: 'nope' is not defined: defined here are inputs, nil",                           "nope"},
+        {"rt.text(rt.get(rt.root('inputs', 1), 'nam', 2))",
+         "undefined: 'inputs.nam' is not defined: 'inputs' has the keys 'name', 'n', 'l', 'm'",      "nam" },
+        {"rt.text(rt.get(rt.get(rt.root('inputs', 1), 'l', 2), 2, 3))",
+         "undefined: 'inputs.l[2]' is not defined: 'inputs.l' is a list of 2 items",                 "2"   },
+        {"rt.text(rt.get(rt.get(rt.root('inputs', 1), 'n', 2), 'x', 3))",
+         "undefined: 'inputs.n.x' is not defined: 'inputs.n' is null",                               "x"   },
+        {"rt.text(rt.get(rt.root('nil', 1), 'x', 3))",
+         "undefined: 'nil' is null and has no attributes",                                           "nil" },
+        {"rt.text(rt.get(rt.get(rt.root('inputs', 1), 'name', 2), 'x', 3))",
+         "undefined: 'inputs.name.x' is not defined: 'inputs.name' is a text and has no attributes", "x"   },
+    };
+    Fixture *fixture = *state;
+    fixture_context(fixture, context);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        test_row(i);
+        assert_str_equal(fixture_eval(fixture, rows[i].expression), str_from(rows[i].message));
+        assert_str_equal(fixture->run.error.name, str_from(rows[i].name));
+        assert_int_not_equal(fixture->run.error.site, 0);
+    }
+}
+
+static void undefined_travels_until_it_is_used(void **state) {
+    Fixture *fixture = *state;
+    assert_str_equal(
+        fixture_eval(fixture, "rt.filter.default(1, rt.concat(rt.root('a', 1), 'x', 2), 'd')"),
+        STR("d"));
+    assert_str_equal(fixture_eval(fixture, "rt.is_nothing(rt.list(2, 1, rt.root('a', 1)))"),
+                     STR("true"));
+}
+
+static void an_endless_loop_ends_with_the_limit_named(void **state) {
+    Fixture *fixture = *state;
+    assert_str_equal(fixture_eval(fixture, "(function() while true do end end)()"),
+                     STR("limit: the expression needs more than 10000000 steps"));
+}
+
+static void the_budget_counts_work_done_in_c(void **state) {
+    Fixture *fixture = *state;
+    Str result =
+        fixture_eval(fixture, "(function() while true do rt.range(1, 1000000, 1) end end)()");
+    assert_true(str_starts_with(result, STR("limit: the expression needs more than")));
+}
+
+static void memory_ends_with_the_limit_named(void **state) {
+    Fixture *fixture = *state;
+    Str result = fixture_eval(fixture, "(function() local t, s = {}, 'x' for i = 1, 1e6 do s = "
+                                       "s .. s t[i] = s end end)()");
+    assert_true(str_starts_with(result, STR("limit: ")));
+    assert_str_equal(fixture_eval(fixture, "rt.text('still alive')"), STR("still alive"));
+}
+
+static void endless_recursion_ends(void **state) {
+    Fixture *fixture = *state;
+    Str result = fixture_eval(fixture, "(function() local function f() return 1 + f() end "
+                                       "return f() end)()");
+    assert_true(str_starts_with(result, STR("limit: ")));
+    assert_str_equal(fixture_eval(fixture, "rt.text('still alive')"), STR("still alive"));
+}
+
+static void a_leaf_sees_no_global(void **state) {
+    static const char *const names[] = {"print", "load",   "require", "io",
+                                        "os",    "debug",  "dofile",  "collectgarbage",
+                                        "pcall", "string", "_G",      "rawset"};
+    Fixture *fixture = *state;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        test_row(i);
+        char body[64];
+        snprintf(body, sizeof body, "rt.text(%s == nil)", names[i]);
+        assert_str_equal(fixture_eval(fixture, body), STR("true"));
+    }
+}
+
+static void text_methods_have_no_patterns(void **state) {
+    Fixture *fixture = *state;
+    assert_str_equal(fixture_eval(fixture, "rt.text(('').match == nil and ('').gsub == nil and "
+                                           "('').dump == nil and ('').gmatch == nil)"),
+                     STR("true"));
+    assert_str_equal(fixture_eval(fixture, "rt.text((('a.b'):find('.')))"), STR("2"));
+}
+
+static void a_need_waits_for_its_answer(void **state) {
+    Fixture *fixture = *state;
+    assert_int_equal(fixture_run(fixture, "return rt.text('v=', rt.func.kv(7, 'limit'))"),
+                     LEAF_NEEDS);
+    assert_int_equal(fixture->run.need, LEAF_NEED_KV);
+    assert_str_equal(value_map_get_text(fixture->run.arguments, STR("key"), (Str){0}),
+                     STR("limit"));
+    assert_int_equal(leaf_answer(&fixture->run, value_int(5)), LEAF_DONE);
+    assert_str_equal(fixture->run.value.as.text, STR("v=5"));
+}
+
+static void a_refused_need_fails_at_its_site(void **state) {
+    Fixture *fixture = *state;
+    assert_int_equal(fixture_run(fixture, "return rt.text(rt.func.kv(7, 'limit'))"), LEAF_NEEDS);
+    assert_int_equal(leaf_refuse(&fixture->run, LEAF_ERROR_KV, STR("no key 'limit'")), LEAF_FAILED);
+    assert_int_equal(fixture->run.error.kind, LEAF_ERROR_KV);
+    assert_int_equal(fixture->run.error.site, 7);
+}
+
+static void waiting_leaves_do_not_disturb_others(void **state) {
+    Fixture *fixture = *state;
+    LeafRun waiting;
+    fixture_run(fixture, "return rt.text(rt.func.kv(7, 'a'))");
+    uint32_t leaf = fixture->leaves - 1;
+    leaf_stop(&fixture->run);
+    assert_int_equal(leaf_start(&waiting, fixture->vm, leaf, leaf_context_of_map(&fixture->context),
+                                &fixture->arena),
+                     LEAF_NEEDS);
+    assert_str_equal(fixture_eval(fixture, "rt.text('other')"), STR("other"));
+    assert_int_equal(leaf_answer(&waiting, value_text(STR("mine"))), LEAF_DONE);
+    assert_str_equal(waiting.value.as.text, STR("mine"));
+}
+
+static void an_unknown_builtin_says_so(void **state) {
+    Fixture *fixture = *state;
+    assert_str_equal(fixture_eval(fixture, "rt.filter.nope(1, 'x')"),
+                     STR("unknown: this runtime has no filter 'nope'"));
+}
+
+static void typed_mode_keeps_one_piece_and_joins_several(void **state) {
+    static const struct {
+        const char *expression, *text;
+    } rows[] = {
+        {"rt.typed()",                             ""                                                                                            },
+        {"rt.typed(rt.null, 5)",                   "5"                                                                                           },
+        {"rt.typed(5, 5)",                         "55"                                                                                          },
+        {"rt.typed('x', rt.list(2, 1, 2))",        "x[1,2]"                                                                                      },
+        {"rt.typed(rt.map(1, 'k', 'v'), ' tail')", "type: a map keeps its type only where nothing "
+                                                   "else is printed: remove the text around it"},
+    };
+    Fixture *fixture = *state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        test_row(i);
+        assert_str_equal(fixture_eval(fixture, rows[i].expression), str_from(rows[i].text));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+#define TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+        TEST(a_leaf_renders_text_from_its_context),
+        TEST(a_value_keeps_its_type),
+        TEST(what_is_missing_is_named_with_what_is_there),
+        TEST(undefined_travels_until_it_is_used),
+        TEST(an_endless_loop_ends_with_the_limit_named),
+        TEST(the_budget_counts_work_done_in_c),
+        TEST(memory_ends_with_the_limit_named),
+        TEST(endless_recursion_ends),
+        TEST(a_leaf_sees_no_global),
+        TEST(text_methods_have_no_patterns),
+        TEST(a_need_waits_for_its_answer),
+        TEST(a_refused_need_fails_at_its_site),
+        TEST(waiting_leaves_do_not_disturb_others),
+        TEST(an_unknown_builtin_says_so),
+        TEST(typed_mode_keeps_one_piece_and_joins_several),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
