@@ -4,7 +4,8 @@
 #include "cli/cli.h"
 
 static const Command *const commands[] = {
-    &command_check,
+    &command_check,   &command_compile, &command_run, &command_eval,
+    &command_explain, &command_docs,    &command_new, &command_keygen,
 };
 
 // Named in the contract, not there yet.

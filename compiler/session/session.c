@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "check/check.h"
+#include "rules/rule.h"
 
 static Err read_catalogs(Session *session) {
     session->catalog = catalog_new(&session->arena);
@@ -113,6 +115,10 @@ static void check_document(Session *session, Unit *unit, const Document *documen
         flow_build(unit->tree, document, session->catalog, &options, &unit->arena, &session->diags);
     if (flow == NULL) return;
     if (unit->flow == NULL) unit->flow = flow;
+    const CheckOptions check_options = {.targets = session->targets};
+    check_flow(flow, session->catalog, session->parser, &check_options, &unit->arena,
+               &session->diags);
+    rules_run(flow, &session->diags);
 }
 
 void unit_check(Session *session, Unit *unit, uint32_t file, bool is_named) {
@@ -144,7 +150,7 @@ void unit_check(Session *session, Unit *unit, uint32_t file, bool is_named) {
 
 // --- many files ---------------------------------------------------------------------------------
 
-static void report_unreadable(Session *session, Str name, Err err) {
+void session_report_unreadable(Session *session, Str name, Err err) {
     const uint32_t file = sources_add(&session->sources, name, (Str){0});
     if (err.code == ERR_LIMIT) {
         diag_add(&session->diags, "E0002", DIAG_ERROR, (Span){file, 0, 0},
@@ -163,7 +169,7 @@ static void check_file(Session *session, const SessionInput *input, const FoundF
         Err err = sources_read(&session->sources, str_to_c(&session->arena, found->path),
                                found->path, &file);
         if (err.code != ERR_NONE) {
-            report_unreadable(session, found->path, err);
+            session_report_unreadable(session, found->path, err);
             return;
         }
     }
@@ -176,7 +182,8 @@ Err session_check(Session *session, const SessionInput *input) {
     FoundFiles found = {0};
     for (size_t i = 0; i < input->count; i++) {
         Err err = paths_expand(session, input->paths[i], &found);
-        if (err.code != ERR_NONE) report_unreadable(session, str_from(input->paths[i]), err);
+        if (err.code != ERR_NONE)
+            session_report_unreadable(session, str_from(input->paths[i]), err);
     }
     for (uint32_t i = 0; i < found.list.count; i++) {
         check_file(session, input, &found.list.items[i]);

@@ -153,6 +153,8 @@ bool ignore_matches(const IgnoreRules *rules, Str path, bool is_folder);
 
 // --- used inside --------------------------------------------------------------------------------
 
+// A path that cannot be read: E0001, E0002.
+void session_report_unreadable(Session *session, Str name, Err err);
 MUST_CHECK Err project_read(Session *session, const char *start);
 bool targets_parse(Str text, uint32_t *targets);
 // Comments `# flowc: ignore[…]`: takes findings of `file` from number `first` on off the list.
