@@ -85,10 +85,8 @@ static uint32_t print_builtins(const char *name) {
 }
 
 static void list_builtins(void) {
-    size_t count = 0;
-    const Builtin *rows = builtins_all(&count);
-    for (size_t i = 0; i < count; i++) {
-        printf("%-9s %-22s %s\n", builtin_word(rows[i].kind), rows[i].name, rows[i].text);
+    for (const Builtin *row = builtins_next(NULL); row != NULL; row = builtins_next(row)) {
+        printf("%-9s %-22s %s\n", builtin_word(row->kind), row->name, row->text);
     }
 }
 
