@@ -5,6 +5,9 @@
 
 #include "value/convert.h"
 
+// Lua's stack holds a million slots.
+enum { COLLECTED_MAX = 900000 };
+
 // --- sinks --------------------------------------------------------------------------------------
 
 static int rt_text(lua_State *L) {
@@ -101,6 +104,43 @@ static int rt_convert(lua_State *L) {
     return 1;
 }
 
+// The items of a list or map that was read from text, each converted.
+static int rt_items(lua_State *L) {
+    lua_settop(L, 4);
+    Kind kind = leaf_kind(L, 1);
+    if (kind != KIND_LIST && kind != KIND_MAP) {
+        lua_settop(L, 1);
+        return 1;
+    }
+    leaf_force(L, 1);
+    size_t count = leaf_count(L, 1);
+    if (kind == KIND_LIST) {
+        leaf_new_list(L, count);
+    } else {
+        leaf_new_map(L, count);
+    }
+    int out = lua_gettop(L);
+    for (size_t i = 0; i < count; i++) {
+        lua_pushcfunction(L, rt_convert);
+        if (kind == KIND_LIST) {
+            leaf_push_item(L, 1, i);
+        } else {
+            leaf_push_member(L, 1, i);  // key, value
+            lua_insert(L, -3);          // value, function, key
+            lua_insert(L, -3);          // key, value, function
+            lua_insert(L, -2);          // key, function, value
+        }
+        for (int argument = 2; argument <= 4; argument++) lua_pushvalue(L, argument);
+        lua_call(L, 4, 1);
+        if (kind == KIND_LIST) {
+            lua_rawseti(L, out, (lua_Integer)i + 1);
+        } else {
+            leaf_map_put(L, out);
+        }
+    }
+    return 1;
+}
+
 static int rt_fail(lua_State *L) {
     vm_of(L)->site = (uint32_t)lua_tointeger(L, 3);
     Str name = leaf_str(L, 1);
@@ -150,6 +190,12 @@ static int rt_map(lua_State *L) {
         }
         lua_pushvalue(L, 2 * i + 2);
         leaf_to_str(L, -1);
+        lua_pushvalue(L, -1);
+        if (lua_rawget(L, map) != LUA_TNIL) {
+            lua_pop(L, 2);
+            continue;
+        }
+        lua_pop(L, 1);
         if (lua_isnil(L, 2 * i + 3)) {
             leaf_push_null(L);
         } else {
@@ -217,6 +263,33 @@ static int rt_iter(lua_State *L) {
     return 2;
 }
 
+// What a loop has collected, as arguments: rt.text(rt.all(t)).
+static int rt_all(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_Unsigned count = lua_rawlen(L, 1);
+    if (count > COLLECTED_MAX || !lua_checkstack(L, (int)count)) {
+        leaf_raise(L, LEAF_ERROR_LIMIT, "a template prints at most %d pieces", COLLECTED_MAX);
+    }
+    for (lua_Unsigned i = 1; i <= count; i++) lua_rawgeti(L, 1, (lua_Integer)i);
+    return (int)count;
+}
+
+// As rt.text, but null where nothing but nulls is printed.
+static int rt_object(lua_State *L) {
+    int count = lua_gettop(L);
+    for (int i = 1; i <= count; i++) {
+        if ((leaf_kind(L, i) & (KIND_NULL | KIND_ABSENT)) == 0) return rt_text(L);
+    }
+    leaf_push_null(L);
+    return 1;
+}
+
+static int rt_undefined(lua_State *L) {
+    vm_of(L)->site = (uint32_t)lua_tointeger(L, 2);
+    leaf_push_undefined(L, leaf_str(L, 1));
+    return 1;
+}
+
 static int rt_is_undefined(lua_State *L) {
     lua_pushboolean(L, leaf_kind(L, 1) == KIND_UNDEFINED);
     return 1;
@@ -234,6 +307,10 @@ static const luaL_Reg functions[] = {
     {"condition",    rt_condition   },
     {"convert",      rt_convert     },
     {"fail",         rt_fail        },
+    {"all",          rt_all         },
+    {"object",       rt_object      },
+    {"undefined",    rt_undefined   },
+    {"items",        rt_items       },
     {"list",         rt_list        },
     {"map",          rt_map         },
     {"iter",         rt_iter        },

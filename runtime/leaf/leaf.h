@@ -25,25 +25,31 @@
 //   rt.add sub mul div mod (a, b, site) -> u   rt.neg pos (a, site) -> u
 //   rt.concat range eq ne lt gt le ge contains is_in (a, b, site) -> u
 //   rt.truth(v, site) -> u         true, false or undefined, for `and` and `or`:
-//                                  local t = rt.truth(a, 1); if t == true then t = rt.truth(b, 2)
-//                                  end local t = rt.truth(a, 1); if t == false then t = rt.truth(b,
-//                                  2) end
+//                                  t = rt.truth(a, 1); if t == true then t = rt.truth(b, 2) end
 //   rt.truth_not(v, site) -> u     the result of `not v`
 //   rt.truth_ternary(v, site) -> u true, false or undefined, which is then the result of `? :`
 //   rt.truth_if(v, site)           true or false
 //   rt.is_undefined(v)  rt.is_nothing(v)       undefined; undefined or null (for `???` and `??`)
 //   rt.null                        the null of the language (nil stands for an argument that was
 //                                  not given)
-//   rt.list(n, ...) -> u           a literal; rt.map(n, k1, v1, …) -> u: n pairs
+//   rt.list(n, ...) -> u           a literal; rt.map(n, k1, v1, …) -> u: n pairs, of equal
+//                                  keys the first
 //   rt.iter(v, site)               -> n, item function(i), i from 1: what `for` goes over. n is 0
 //                                  for an empty v and nil for null, where not even `else` runs
 //   rt.filter.NAME(site, input, args…) -> u
 //   rt.func.NAME(site, args…) -> u
-//   rt.test.NAME(site, value, args…) -> u      a boolean; negate with `not`
+//   rt.test.NAME(site, value, args…) -> u      a boolean; negate with rt.truth_not
 //                                  arguments in the order of the builtin's row, nil where absent
 //   rt.convert(v, to, path, site)  value_convert, `to` as convert_name(); raises with the
 //                                  property's path
 //   rt.condition(v)                condition_is_true of the text form, as boolean
+//   rt.items(v, to, path, site)    rt.convert for every item of a list or map
+//   rt.object(...)                 as rt.text, but null where nothing but nulls is printed: the
+//   sink
+//                                  of texts in properties and objects
+//   rt.all(t) -> …                 the items of a table, as arguments: what a loop has collected,
+//                                  literals of any length
+//   rt.undefined(name, site) -> u  a name that leads nowhere
 //   rt.fail(kind, message, site)   raises: kind as leaf_error_kind_name()
 // Lua's own text, integer, float, boolean are the language's. null is light userdata, undefined
 // userdata; a list or map is a table whose metatable says which, a map with its key order, or a

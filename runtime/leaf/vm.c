@@ -349,8 +349,9 @@ Err leaf_compile_lua(Str source, Str name, Buffer *bytecode) {
 
 Str leaf_bytecode_version(void) {
     // Signature, version 5.4, format 0, the line-ending check, sizes of an instruction, an integer
-    // and a float: what lundump.c compares before anything else.
-    return STR("\x1bLua\x54\x00\x19\x93\r\n\x1a\n\x04\x08\x08");
+    // and a float: what lundump.c compares before anything else. In hexadecimal, since a manifest
+    // is text.
+    return STR("1b4c7561540019930d0a1a0a040808");
 }
 
 // --- coroutines ---------------------------------------------------------------------------------
