@@ -33,14 +33,31 @@ static void ask_child(Engine *engine, Child *child, Value value) {
     }
 }
 
-void child_cancel(Engine *engine, Child *child) {
+static void kill_child(Engine *engine, Child *child) {
     if (child->is_killed) return;
     child->is_killed = true;
     Action *action = act(engine, ACTION_SIGNAL_CHILD, child->run);
     action->id = child->id;
+    action->attempt = child->attempt;
     action->frame = frame_id_of(engine, child);
     action->value = value_map(engine->turn.arena);
     value_map_set(engine->turn.arena, action->value, STR("signal"), value_text(STR("kill")));
+}
+
+// The execution ends early: the child is told to end, or is watched until it has.
+void child_wind_down(Engine *engine, Child *child, bool cancels) {
+    if (cancels) {
+        kill_child(engine, child);
+        return;
+    }
+    Value value = value_null();
+    const PlanNode *node = node_of(engine, run_of(engine, child->run));
+    if (child->frame != NO_FRAME && frame_of(engine, child->frame)->slot != NULL) {
+        value = frame_of(engine, child->frame)->slot->value;
+    } else if (need(engine, child->run, SLOT_B, node->leaf_b, &value) != NEED_READY) {
+        return;
+    }
+    ask_child(engine, child, value);
 }
 
 static void start_child(Engine *engine, uint32_t number, const Frame *frame, Str id,
@@ -224,7 +241,6 @@ static Value batch_outputs(Engine *engine, const Run *run, Str *why) {
 void batches_step(Engine *engine, uint32_t number) {
     Run *run = run_of(engine, number);
     Level *level = run->level;
-    if (engine->is_held || engine->is_paused) return;
     if (!level->is_built) batches_build(engine, number);
     const ValueList *batches = batches_of(engine, run);
     uint32_t count = batches == NULL ? 0 : batches->count;
@@ -232,7 +248,7 @@ void batches_step(Engine *engine, uint32_t number) {
         Frame *frame = NULL;
         if (level->ready.count > 0) {
             frame = frame_of(engine, level->frames.items[least_pop(&level->ready)]);
-        } else if (level->next_value < count) {
+        } else if (level->next_value < count && !engine->is_paused) {
             uint32_t index = level->next_value++;
             Str uri = value_to_text(engine->turn.arena, batches->items[index]);
             frame = frame_of(engine, create_frame(engine, number, index, uri, (Str){0}));

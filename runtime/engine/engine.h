@@ -58,7 +58,8 @@
 //                  CHILD_ENDED {frame, id; state, value: its flow outputs, text} when it has ended;
 //                  without: CHILD_ENDED {frame, id; state CREATED} when it is durable. A child that
 //                  cannot be made: CHILD_ENDED {frame, id; state FAILED, is_error, text}.
-//   SIGNAL_CHILD   value {signal: "kill" | "restart"}; CHILD_ENDED as above when it has ended.
+//   SIGNAL_CHILD   value {signal: "kill" | "restart"}; CHILD_ENDED as above when it has ended. One
+//                  to be killed that was never made: CHILD_ENDED {frame, id; state KILLED} at once.
 //   SPAWN_RETRY    Idempotent: a replay of this execution under `id`, with `attempt` in its
 //   CREATED;
 //                  CHILD_ENDED {id; state CREATED} when it is durable.

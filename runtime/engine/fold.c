@@ -331,7 +331,7 @@ static void set_outputs(Engine *engine, Run *run, Value value) {
 static void apply_created(Engine *engine, const Event *event) {
     Arena *arena = &engine->arena;
     engine->id = keep(engine, event->id);
-    engine->created_ms = event->time_ms;
+    engine->created_ms = engine->watched_ms = event->time_ms;
     if (event->value.kind == VALUE_MAP) engine->inputs = value_copy(arena, event->value);
     engine->created = value_copy(arena, event->more);
     engine->attempt = (int32_t)value_map_get_int(event->more, STR("attempt"), 1);
@@ -373,11 +373,12 @@ static void apply_kill(Engine *engine, const Event *event) {
         };
         engine->is_held = engine->is_paused = false;
     }
+    for (uint32_t i = 1; i < engine->run_count; i++) run_of(engine, i)->cancel_is_asked = false;
     touch_live(engine);
 }
 
 static void apply_ending(Engine *engine, const Event *event) {
-    if (engine->ending.is_active) return;
+    if (engine->ending.is_active || state_is_terminal(engine->state)) return;
     engine->ending = (Ending){
         .is_active = true,
         .cancels = event->index == 1,
@@ -622,6 +623,7 @@ static void apply_resolved(Engine *engine, const Event *event) {
         sla->is_error = event->is_error;
         sla->is_violated = !event->is_error && !condition_is_true(text);
         sla->is_asked = false;
+        sla->seen = engine->changes + 1;
         arena_release(&scratch);
         touch(engine, ROOT);
         return;
@@ -812,8 +814,10 @@ static void apply_fired(Engine *engine, const Event *event) {
     if (dot == STR_NOT_FOUND || !run_id_parse(str_slice(event->id, 0, dot), &id)) return;
     if (!str_to_int(str_slice(event->id, dot + 1, event->id.len), &count_of_key)) return;
     if (is_zero_id(id)) {
-        if (count_of_key < 0 || count_of_key >= engine->plan->sla_count) return;
-        SlaState *sla = &engine->slas[count_of_key];
+        int64_t index = count_of_key % SLA_KEYS;
+        bool is_of_now = count_of_key / SLA_KEYS == engine->attempt;
+        if (!is_of_now || index < 0 || index >= engine->plan->sla_count) return;
+        SlaState *sla = &engine->slas[index];
         if (sla->timer_is_set) sla->timer_fired = true;
         touch(engine, ROOT);
         return;
@@ -923,6 +927,7 @@ static void reopen_frames(Engine *engine, const Run *run) {
         if (is_over) {
             end_frame(engine, frame, STATE_NONE);
             frame->slot = NULL;
+            frame->is_asked = false;
         }
     }
 }
@@ -931,9 +936,9 @@ static void reopen_frames(Engine *engine, const Run *run) {
 static void reopen_batches(Engine *engine, Run *run) {
     for (uint32_t i = 0; i < run->level->frames.count; i++) {
         Frame *frame = frame_of(engine, run->level->frames.items[i]);
+        frame->is_asked = false;
         if (frame->state != STATE_FAILED && frame->state != STATE_KILLED) continue;
         end_frame(engine, frame, STATE_NONE);
-        frame->is_asked = false;
         if (frame->slot != NULL && frame->slot->is_error) frame->slot = NULL;
     }
     run->level->is_built = false;
@@ -968,16 +973,17 @@ static void reset_run(Engine *engine, uint32_t number, const Event *event) {
 static void reopen_run(Engine *engine, uint32_t number, const Event *event) {
     Run *run = run_of(engine, number);
     run->message = (Str){0};
+    run->asked = 0;
     run->has_failed = false;
     run->timer_is_set = run->timer_fired = false;
     if (run->level != NULL) run->level->is_built = false;
     if (node_of(engine, run)->kind == NODE_LOOP) {  // iterations whose outputs failed
         for (uint32_t i = 0; i < run->level->frames.count; i++) {
             Frame *frame = frame_of(engine, run->level->frames.items[i]);
+            frame->is_asked = false;
             if (frame->state != STATE_FAILED || frame->tally.failed > 0) continue;
             end_frame(engine, frame, STATE_NONE);
             frame->slot = NULL;
-            frame->is_asked = false;
         }
     }
     reopen_frames(engine, run);
@@ -1037,6 +1043,8 @@ static void apply_restarted(Engine *engine, const Event *event) {
         if (was_over) add_state(engine, STATE_RESTARTED, event->time_ms);
     } else {
         engine->attempt++;
+        engine->watched_ms = event->time_ms;
+        memset(engine->slas, 0, engine->plan->sla_count * sizeof *engine->slas);
         add_state(engine, STATE_RESTARTED, event->time_ms);
         engine->is_held = event->state == STATE_QUEUED;
         if (engine->is_held) add_state(engine, STATE_QUEUED, event->time_ms);

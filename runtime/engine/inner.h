@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 
 enum { CHUNK = 256, FAULT_SIZE = 240, ROOT = 0, NO_FRAME = 0, NO_RUN = UINT32_MAX };
+enum { SLA_KEYS = 1 << 20 };  // the key of an agreement's timer: attempt * SLA_KEYS + its number
 
 // Which of the lists of a level a run stands in. The branch of an If and the case of a Switch count
 // as its tasks.
@@ -144,8 +145,8 @@ typedef struct SlaState {
     bool timer_is_set, timer_fired, is_violated, is_handled;
     bool is_error;
     int64_t at_ms;
+    uint64_t seen;                  // `changes` when it was last answered, + 1
     bool timer_is_asked, is_asked;  // scratch
-    uint64_t seen;                  // scratch: `changes` when it was last asked
 } SlaState;
 
 // The execution ends before its tasks have: by a kill, an Exit, an agreement, a retry elsewhere.
@@ -189,6 +190,7 @@ struct Engine {
     State state;
     StateChanges history;
     int64_t last_seq, created_ms;
+    int64_t watched_ms;  // from when agreements count: creation, or the last restart
     int32_t attempt;
     bool is_held;    // queued: waits for a slot
     bool is_paused;  // by a person, as a whole
@@ -201,8 +203,9 @@ struct Engine {
     SlaState *slas;
     uint32_t paused, retrying;  // runs in that state
 
+    uint64_t changes;           // ends of task runs
+
     // Scratch.
-    uint64_t changes;  // ends of task runs
     bool outputs_are_asked, finish_is_told;
     Numbers queue;
     uint32_t queue_at;
@@ -342,7 +345,7 @@ void items_begin(Engine *engine, uint32_t number);
 bool items_advance(Engine *engine, uint32_t number);  // the three parts
 void batches_build(Engine *engine, uint32_t number);
 void batches_step(Engine *engine, uint32_t number);
-void child_cancel(Engine *engine, Child *child);
+void child_wind_down(Engine *engine, Child *child, bool cancels);
 
 // --- root.c -------------------------------------------------------------------------------------
 

@@ -185,14 +185,16 @@ static bool parallel_advance(Engine *engine, uint32_t number) {
 
 static bool dag_advance(Engine *engine, uint32_t number) {
     Level *level = run_of(engine, number)->level;
+    uint32_t in = run_of(engine, number)->frame;
     while (has_room(level) && level->ready.count > 0) {
-        create_run(engine, number, least_pop(&level->ready), run_of(engine, number)->frame,
-                   PART_WHOLE);
+        uint32_t node = least_pop(&level->ready);
+        // After a restart of what it depends on it may be there already.
+        if (table_find_place(engine, node, in, PART_WHOLE) != NO_RUN) continue;
+        create_run(engine, number, node, in, PART_WHOLE);
         if (engine->fault[0] != 0) return false;
     }
     if (level->tally[ROLE_TASKS].created != level->tally[ROLE_TASKS].terminal) return false;
-    uint32_t frame = run_of(engine, number)->frame;
-    if (next_uncreated(engine, frame, &level->cursor[ROLE_TASKS]) != 0) {  // checked by flowc, too
+    if (next_uncreated(engine, in, &level->cursor[ROLE_TASKS]) != 0) {  // flowc checks it, too
         decide(engine, (Event){.kind = EVENT_TASKSTATE,
                                .run = run_of(engine, number)->id,
                                .state = STATE_RUNNING,

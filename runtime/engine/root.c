@@ -22,7 +22,8 @@ static void show_state(Engine *engine) {
 static Str zero_key(Engine *engine, uint32_t index) {
     char id[33];
     run_id_print((RunId){{0}}, id);
-    return str_printf(engine->turn.arena, "%s.%u", id, index);
+    return str_printf(engine->turn.arena, "%s.%lld", id,
+                      (long long)engine->attempt * SLA_KEYS + index);
 }
 
 static void violate(Engine *engine, uint32_t index, Str why) {
@@ -51,7 +52,7 @@ static void watch_duration(Engine *engine, uint32_t index) {
         decide(engine, (Event){.kind = EVENT_TIMER_SET,
                                .index = index,
                                .id = zero_key(engine, index),
-                               .at_ms = engine->created_ms + sla->duration});
+                               .at_ms = engine->watched_ms + sla->duration});
     }
     if (state->timer_fired) {
         violate(engine, index,
@@ -77,7 +78,6 @@ static void watch_assertion(Engine *engine, uint32_t index) {
     bool is_constant = leaf == 0 || (leaf & PLAN_CONSTANT) != 0;
     if (is_constant || state->is_asked || state->seen == engine->changes + 1) return;
     state->is_asked = true;
-    state->seen = engine->changes + 1;
     Action *action = act(engine, ACTION_EVAL, ROOT);
     action->slot = SLOT_SLA;
     action->leaf = leaf;

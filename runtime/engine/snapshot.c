@@ -307,6 +307,7 @@ static void code_sla(Codec *codec, SlaState *sla) {
     code_bool(codec, &sla->is_handled);
     code_bool(codec, &sla->is_error);
     code_i64(codec, &sla->at_ms);
+    code_u64(codec, &sla->seen);
 }
 
 static void code_ending(Codec *codec, Ending *ending) {
@@ -326,6 +327,7 @@ static void code_execution(Codec *codec, Engine *engine) {
     code_history(codec, &engine->history);
     code_i64(codec, &engine->last_seq);
     code_i64(codec, &engine->created_ms);
+    code_i64(codec, &engine->watched_ms);
     code_i32(codec, &engine->attempt);
     code_bool(codec, &engine->is_held);
     code_bool(codec, &engine->is_paused);
@@ -341,6 +343,7 @@ static void code_execution(Codec *codec, Engine *engine) {
     code_value(codec, &engine->outputs);
     code_u32(codec, &engine->paused);
     code_u32(codec, &engine->retrying);
+    code_u64(codec, &engine->changes);
     code_ending(codec, &engine->ending);
     for (uint32_t i = 0; i < engine->plan->sla_count; i++) code_sla(codec, &engine->slas[i]);
 }
@@ -579,9 +582,7 @@ static void keep_scratch(const Engine *from, Engine *to) {
     for (uint32_t i = 0; i < from->plan->sla_count; i++) {
         to->slas[i].timer_is_asked = from->slas[i].timer_is_asked;
         to->slas[i].is_asked = from->slas[i].is_asked;
-        to->slas[i].seen = from->slas[i].seen;
     }
-    to->changes = from->changes;
     to->outputs_are_asked = from->outputs_are_asked;
     to->finish_is_told = from->finish_is_told;
     to->steps = from->steps;

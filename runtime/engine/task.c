@@ -102,6 +102,7 @@ static bool retry_task(Engine *engine, uint32_t number) {
     const PlanRetry *retry = &engine->plan->retries[node->retry - 1];
     bool is_new = (retry->flags & RETRY_NEW_EXECUTION) != 0;
     int32_t attempts = is_new ? engine->attempt : (int32_t)run->attempts.count;
+    if (is_new && state_is_terminal(engine->state)) return false;  // in afterExecution
     if (retry->max_attempts > 0 && attempts >= retry->max_attempts) return false;
     int64_t from = last_attempt(run)->ended_ms;
     int64_t at = from + delay_of(run, retry, attempts);

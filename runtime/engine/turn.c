@@ -134,11 +134,6 @@ static void ask_timer(Engine *engine, uint32_t number) {
 
 // --- steps --------------------------------------------------------------------------------------
 
-// The whole execution waits: nothing new is begun.
-static bool is_suspended(const Engine *engine) {
-    return engine->is_held || engine->is_paused;
-}
-
 static void begin(Engine *engine, uint32_t number) {
     const Run *run = run_of(engine, number);
     const PlanNode *node = node_of(engine, run);
@@ -242,7 +237,7 @@ static bool winds_down(Engine *engine, uint32_t number, const Ending *ending) {
     bool is_under_way = last != NULL && last->state == STATE_NONE;
     if (run->child != NULL && is_under_way) {
         if (ending->keeps_children) return false;
-        if (ending->cancels) child_cancel(engine, run->child);
+        child_wind_down(engine, run->child, ending->cancels);
         return true;
     }
     if (is_under_way || run->start_is_asked) {
@@ -258,9 +253,11 @@ static bool winds_down(Engine *engine, uint32_t number, const Ending *ending) {
     }
     if (run->level == NULL) return false;
     if (run->part == PART_ITEMS && run->level->children > 0 && !ending->keeps_children) {
-        for (uint32_t i = 0; ending->cancels && i < run->level->frames.count; i++) {
+        // Once over all of them; from then on the counter tells.
+        for (uint32_t i = 0; !run->cancel_is_asked && i < run->level->frames.count; i++) {
             Child *child = frame_of(engine, run->level->frames.items[i])->child;
-            if (child != NULL && child->state == STATE_NONE) child_cancel(engine, child);
+            if (child == NULL || child->state != STATE_NONE) continue;
+            child_wind_down(engine, child, ending->cancels);
         }
         run->cancel_is_asked = true;
         return true;
@@ -297,7 +294,8 @@ static void step(Engine *engine, uint32_t number) {
     switch ((State)run->state) {
     case STATE_CREATED:
     case STATE_RESTARTED:
-        if (!is_suspended(engine)) begin(engine, number);
+        // A pause of the whole execution makes no new runs; those that are there go on.
+        if (!engine->is_held) begin(engine, number);
         break;
     case STATE_RETRYING:
         retry_step(engine, number);
@@ -337,11 +335,9 @@ void engine_next(Engine *engine, int64_t now_ms, Arena *arena, Events *decisions
 void engine_recover(Engine *engine, Arena *arena, Actions *actions) {
     Events none = {0};
     engine->turn = (Turn){0, arena, &none, actions};
-    if (ending_of(engine) == NULL && !state_is_terminal(engine->state)) {
-        recover_attempts(engine);
-    } else if (ending_of(engine) == NULL) {
-        recover_attempts(engine);  // of afterExecution
-    }
+    // What is to be cancelled, engine_next says.
+    const Ending *ending = ending_of(engine);
+    if (ending == NULL || !ending->cancels) recover_attempts(engine);
     engine->turn = (Turn){0};
     touch_live(engine);
 }

@@ -54,6 +54,8 @@ static void expire(Engine *engine, uint32_t number) {
         set_state(engine, number, with_flags(node_of(engine, run), STATE_WARNING), (Str){0});
     } else if (str_eq(rule.behavior, STR("FAIL"))) {
         fail_run(engine, number, STR("nobody resumed it in its duration"));
+    } else if (str_eq(rule.behavior, STR("CANCEL")) && state_is_terminal(engine->state)) {
+        set_state(engine, number, STATE_CANCELLED, (Str){0});  // in afterExecution
     } else if (str_eq(rule.behavior, STR("CANCEL"))) {
         decide(engine, (Event){.kind = EVENT_ENDING,
                                .run = run->id,

@@ -149,7 +149,8 @@ static inline void driver_cancel(Driver *driver, const Action *action) {
     for (uint32_t i = 0; i < driver->pending.count; i++) {
         Pending *pending = &driver->pending.items[i];
         if (!str_eq(pending->key, key)) continue;
-        if (pending->step == STEP_STARTED) {
+        bool is_pure = (driver->flow->plan.nodes[action->node].flags & NODE_PURE) != 0;
+        if (pending->step == STEP_STARTED || is_pure) {
             driver_remove(driver, i);  // given up without an answer
             return;
         }
@@ -450,8 +451,12 @@ static inline void driver_crash(Driver *driver, bool calls_recover) {
         if (old[i].step == STEP_COMMAND) {
             *LIST_ADD(&driver->arena, &driver->pending, Pending) = old[i];
         } else if (found == NULL) {
-            // Timers that nobody waits for any more are gone with the process.
-            if (old[i].action.kind == ACTION_TIMER || old[i].action.kind == ACTION_EVAL) continue;
+            // What nobody waits for any more is not asked for again; its answer may still come.
+            ActionKind kind = old[i].action.kind;
+            if (kind == ACTION_TIMER || kind == ACTION_EVAL || kind == ACTION_FLOW_OUTPUTS) {
+                *LIST_ADD(&driver->arena, &driver->pending, Pending) = old[i];
+                continue;
+            }
             TaskRunView view;
             bool is_over =
                 engine_run(engine, old[i].action.run, &view) && state_is_terminal(view.state);
