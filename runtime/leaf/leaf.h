@@ -158,8 +158,8 @@ void leaf_vm_set_chunk(LeafVm *vm, uint32_t leaf, Str bytecode);
 // Compiles Lua source to stripped bytecode: the compiler's use. `name` appears in our own error
 // texts only.
 MUST_CHECK Err leaf_compile_lua(Str source, Str name, Buffer *bytecode);
-// What load() of this machine accepts: the header bytes of its bytecode, for the artifact's
-// manifest.
+// What load() of this machine accepts: the header of its bytecode in hexadecimal, for the
+// artifact's manifest.
 Str leaf_bytecode_version(void);
 
 typedef enum LeafErrorKind {
