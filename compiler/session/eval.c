@@ -38,6 +38,19 @@ bool eval_mode_from(Str name, EvalMode *out) {
 
 // --- the context --------------------------------------------------------------------------------
 
+// As the language prints it: the fraction in groups of three digits.
+static Value read_instant(Arena *arena, Value value) {
+    Instant instant;
+    if (value.kind != VALUE_TEXT || instant_parse(value.as.text, &instant).code != ERR_NONE) {
+        return value;
+    }
+    Buffer text = {0};
+    instant_print(&text, instant);
+    Value printed = value_text(buffer_to_str(&text, arena));
+    buffer_release(&text);
+    return printed;
+}
+
 // {"$instant": t} and the like stand for what JSON cannot say; the language prints them as text.
 static Value read_marked(Arena *arena, Value value, uint32_t depth) {
     if (depth > 64) return value;
@@ -45,7 +58,8 @@ static Value read_marked(Arena *arena, Value value, uint32_t depth) {
         const ValueMember *member = &value.as.map->members[0];
         static const char *const marks[] = {"$instant", "$localdate", "$duration", "$long"};
         for (size_t i = 0; i < COUNT(marks); i++) {
-            if (str_eq(member->key, str_from(marks[i]))) return member->value;
+            if (!str_eq(member->key, str_from(marks[i]))) continue;
+            return i == 0 ? read_instant(arena, member->value) : member->value;
         }
     }
     if (value.kind == VALUE_LIST) {
@@ -118,11 +132,11 @@ static void open_context(Eval *eval) {
 static Err resolve_secret(void *self, Str name, Str secret_namespace, Str key, Buffer *plain) {
     const Eval *eval = self;
     (void)secret_namespace;
-    (void)key;
     const Value secrets = member(eval->env, "secrets");
     for (uint32_t i = 0; secrets.kind == VALUE_MAP && i < secrets.as.map->count; i++) {
         const ValueMember *one = &secrets.as.map->members[i];
         if (!str_eq_ignore_case(one->key, name)) continue;
+        if (key.len > 0) return secret_subkey(value_to_text(eval->arena, one->value), key, plain);
         value_print(plain, one->value);
         return err_none();
     }
@@ -161,6 +175,12 @@ static const char *kind_of_code(const char *code) {
     return strncmp(code, "E00", 3) == 0 ? "parse" : "reject";
 }
 
+// The name of what is unknown: what stands at the finding's place.
+static Str unknown_name(const Eval *eval, const Diag *diag) {
+    const bool is_unknown = str_starts_with(str_from(kind_of_code(diag->code)), STR("unknown-"));
+    return is_unknown ? source_text(&eval->session->sources, diag->span) : (Str){0};
+}
+
 // Findings of the template become the answer's; the first error is its error. True: go on.
 static bool take_findings(Eval *eval, uint32_t first) {
     const Diags *diags = &eval->session->diags;
@@ -168,7 +188,7 @@ static bool take_findings(Eval *eval, uint32_t first) {
     for (uint32_t i = first; i < diags->list.count; i++) {
         const Diag *diag = diags->list.items[i];
         if (diag->level == DIAG_ERROR) {
-            fail(eval, kind_of_code(diag->code), (Str){0}, diag->message);
+            fail(eval, kind_of_code(diag->code), unknown_name(eval, diag), diag->message);
             is_clean = false;
         } else {
             *LIST_ADD(eval->arena, &eval->answer->findings, EvalFinding) =
@@ -230,9 +250,13 @@ static bool render_recursively(Eval *eval, Value expression, Value *out) {
     Value now = expression;
     for (uint32_t i = 0; i < RECURSION_MAX; i++) {
         Value next = value_null();
-        if (!evaluate(eval, now, LEAF_TEXT, CONVERT_ANY, &next)) return false;
+        const bool is_text = now.kind == VALUE_TEXT;
+        if (!evaluate(eval, now, is_text ? LEAF_TEXT : LEAF_OBJECT, CONVERT_ANY, &next)) {
+            return false;
+        }
         const bool is_done =
-            value_equal(now, next) || next.kind != VALUE_TEXT || !template_has_code(next.as.text);
+            value_equal(now, next) ||
+            (is_text && (next.kind != VALUE_TEXT || !template_has_code(next.as.text)));
         now = next;
         if (is_done) break;
     }
@@ -258,10 +282,9 @@ static LeafStatus answer_render(Eval *eval, LeafRun *run) {
     Value result = value_null();
     eval->depth++;
     const bool is_text = what->kind == VALUE_TEXT;
-    const bool is_done =
-        is_text && is_recursive
-            ? render_recursively(eval, *what, &result)
-            : evaluate(eval, *what, is_text ? LEAF_TEXT : LEAF_OBJECT, CONVERT_ANY, &result);
+    const bool is_done = is_recursive ? render_recursively(eval, *what, &result)
+                                      : evaluate(eval, *what, is_text ? LEAF_TEXT : LEAF_OBJECT,
+                                                 CONVERT_ANY, &result);
     eval->depth--;
     if (is_done) return leaf_answer(run, result);
     // The inner error is the error of the whole.
@@ -391,7 +414,7 @@ static bool convert_enum(Eval *eval, Str text) {
         eval->answer->value = value_text(text);
         return true;
     }
-    fail(eval, "type", (Str){0},
+    fail(eval, "value", (Str){0},
          str_printf(eval->arena, "expected one of " STR_FMT ", received '" STR_FMT "'",
                     STR_ARG(str_slice(type, 5, type.len - 1)), STR_ARG(text)));
     return false;
@@ -411,7 +434,7 @@ static bool convert_value(Eval *eval) {
     }
     const Err err = value_convert(in, to, eval->arena, &eval->answer->value);
     if (err.code == ERR_NONE) return true;
-    fail(eval, "type", (Str){0}, str_from(err.text));
+    fail(eval, "value", (Str){0}, str_from(err.text));
     return false;
 }
 
