@@ -84,6 +84,18 @@ static uint32_t print_builtins(const char *name) {
     return found;
 }
 
+static Str nearest_builtin(const char *name) {
+    Str nearest = {0};
+    size_t best = 3;
+    for (const Builtin *row = builtins_next(NULL); row != NULL; row = builtins_next(row)) {
+        const size_t distance = str_distance(str_from(name), str_from(row->name), best);
+        if (distance >= best) continue;
+        best = distance;
+        nearest = str_from(row->name);
+    }
+    return nearest;
+}
+
 static void list_builtins(void) {
     for (const Builtin *row = builtins_next(NULL); row != NULL; row = builtins_next(row)) {
         printf("%-9s %-22s %s\n", builtin_word(row->kind), row->name, row->text);
@@ -215,7 +227,10 @@ static int describe(Session *session, const char *name) {
         find_by_end(session, str_from(name), &only, true);
         return STATUS_USAGE;
     }
-    const Str nearest = catalog_nearest(session->catalog, KIND_TASK, str_from(name));
+    Str nearest = nearest_builtin(name);
+    if (strchr(name, '.') != NULL) {
+        nearest = catalog_nearest(session->catalog, KIND_TASK, str_from(name));
+    }
     if (nearest.len > 0) {
         return usage_error(&command_docs, "unknown '%s'; did you mean '" STR_FMT "'?", name,
                            STR_ARG(nearest));

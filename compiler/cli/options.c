@@ -184,5 +184,6 @@ int usage_error(const Command *command, const char *format, ...) {
 int report_error(const Command *command, Err err) {
     if (err.code == ERR_USAGE) return usage_error(command, "%s", err.text);
     fprintf(stderr, "flowc %s: %s\n", command->name, err.text);
-    return STATUS_MACHINE;
+    // What the caller can put right himself is not the machine's failure.
+    return err.code == ERR_CONFLICT || err.code == ERR_NOT_FOUND ? STATUS_USAGE : STATUS_MACHINE;
 }
