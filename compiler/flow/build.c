@@ -126,7 +126,8 @@ Flow *flow_build(const Tree *tree, const Document *document, Catalog *catalog,
     flow->tree = tree;
     flow->node = root;
     flow->file = tree->file;
-    Builder builder = {arena, diags, catalog, options, flow, {0}};
+    Builder builder = {
+        .arena = arena, .diags = diags, .catalog = catalog, .options = options, .flow = flow};
     if (tree->has_holes) {
         flow->has_holes = true;
         build_holes(&builder, root);

@@ -20,7 +20,8 @@ typedef struct Builder {
     Catalog *catalog;
     const FlowOptions *options;
     Flow *flow;
-    LIST_OF(Default) defaults;  // most specific first
+    LIST_OF(Default) defaults;     // most specific first
+    LIST_OF(const Def *) objects;  // of the language, made on first use
 } Builder;
 
 // Where a value stands: what may be said about it, and how loudly.

@@ -116,6 +116,7 @@ static PropType make_type(Builder *builder, Str name, Str text) {
         {"condition", T_CONDITION},
     };
     for (size_t i = 0; i < COUNT(plain); i++) {
+        if (plain[i].name[0] != text.ptr[0]) continue;
         if (str_eq(text, str_from(plain[i].name))) return (PropType){.kind = plain[i].kind};
     }
     if (text.ptr[0] == '$') {
@@ -132,9 +133,12 @@ static PropType make_type(Builder *builder, Str name, Str text) {
 }
 
 static const Def *object_named(Builder *builder, Str name) {
+    for (uint32_t i = 0; i < builder->objects.count; i++) {
+        if (str_eq(builder->objects.items[i]->name, name)) return builder->objects.items[i];
+    }
     LIST_OF(Prop) props = {0};
     for (size_t i = 0; i < COUNT(rows); i++) {
-        if (!str_eq(str_from(rows[i].object), name)) continue;
+        if (rows[i].object[0] != name.ptr[0] || !str_eq(str_from(rows[i].object), name)) continue;
         Prop *prop = LIST_ADD(builder->arena, &props, Prop);
         prop->name = str_from(rows[i].name);
         prop->type = make_type(builder, prop->name, str_from(rows[i].type));
@@ -144,6 +148,7 @@ static const Def *object_named(Builder *builder, Str name) {
     if (props.count == 0) return NULL;
     Def *def = arena_new(builder->arena, Def);
     *def = (Def){.name = name, .kind = T_OBJECT, .props = props.items, .prop_count = props.count};
+    *LIST_ADD(builder->arena, &builder->objects, const Def *) = def;
     return def;
 }
 

@@ -5,11 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BLOCK_FIRST = 4096, BLOCK_LARGEST = 1 << 20 };
+enum { BLOCK_FIRST = 4096, BLOCK_FRESH = 128 << 10, BLOCK_LARGEST = 1 << 20 };
 
 struct ArenaBlock {
     ArenaBlock *older;
     size_t size;  // of the whole block
+    char *used;   // nothing behind was ever handed out: it is still zero
 };
 
 void out_of_memory(void) {
@@ -38,14 +39,27 @@ static void add_block(Arena *arena, size_t need) {
     size_t size = arena->blocks == NULL ? BLOCK_FIRST : arena->blocks->size * 2;
     if (size > BLOCK_LARGEST) size = BLOCK_LARGEST;
     if (size < need + sizeof(ArenaBlock)) size = need + sizeof(ArenaBlock);
-    ArenaBlock *block = block_resize(arena, NULL, 0, size);
+    // A large block comes fresh from the system, zeroed page by page as it is touched; calloc()
+    // knows. A small one is cheaper to clear piece by piece.
+    const bool is_clean = arena->allocator == NULL && size >= BLOCK_FRESH;
+    ArenaBlock *block = is_clean ? calloc(1, size) : block_resize(arena, NULL, 0, size);
     if (block == NULL) out_of_memory();
     block->older = arena->blocks;
     block->size = size;
+    block->used = is_clean ? (char *)(block + 1) : (char *)block + size;
     arena->blocks = block;
     arena->at = (char *)(block + 1);
     arena->end = (char *)block + size;
     arena->total += size;
+}
+
+// Zeroes what was handed out before (and taken back by arena_reset), marks all of it as used.
+static void take_clean(ArenaBlock *block, char *start, size_t bytes) {
+    char *end = start + bytes;
+    if (start < block->used) {
+        memset(start, 0, (size_t)((end < block->used ? end : block->used) - start));
+    }
+    if (end > block->used) block->used = end;
 }
 
 void *arena_alloc(Arena *arena, size_t count, size_t size, size_t align) {
@@ -57,7 +71,7 @@ void *arena_alloc(Arena *arena, size_t count, size_t size, size_t align) {
     }
     char *result = arena->at + skip;
     arena->at = result + bytes;
-    if (bytes > 0) memset(result, 0, bytes);
+    take_clean(arena->blocks, result, bytes);
     return result;
 }
 
@@ -67,7 +81,7 @@ void *arena_grow(Arena *arena, void *old, size_t old_count, size_t new_count, si
     size_t new_bytes = checked_product(new_count, size);
     bool is_newest = old != NULL && (char *)old + old_bytes == arena->at;
     if (is_newest && new_bytes - old_bytes <= (size_t)(arena->end - arena->at)) {
-        memset(arena->at, 0, new_bytes - old_bytes);
+        take_clean(arena->blocks, arena->at, new_bytes - old_bytes);
         arena->at += new_bytes - old_bytes;
         return old;
     }
