@@ -676,8 +676,17 @@ static uint32_t find_attempt(Engine *engine, const Event *event, bool may_begin)
     return can_begin && (event->attempt == 0 || event->attempt == count_now + 1) ? number : NO_RUN;
 }
 
+// Most runs have one attempt: the first takes the place of one, not of four.
+static Attempt *add_attempt(Engine *engine, Run *run) {
+    if (run->attempts.capacity == 0) {
+        run->attempts.items = arena_new(&engine->arena, Attempt);
+        run->attempts.capacity = 1;
+    }
+    return LIST_ADD(&engine->arena, &run->attempts, Attempt);
+}
+
 static Attempt *begin_attempt(Engine *engine, Run *run, int64_t time_ms, bool is_started) {
-    Attempt *attempt = LIST_ADD(&engine->arena, &run->attempts, Attempt);
+    Attempt *attempt = add_attempt(engine, run);
     *attempt = (Attempt){.started_ms = time_ms, .is_started = is_started};
     run->start_is_asked = false;
     run->cancel_is_asked = false;
@@ -1089,7 +1098,7 @@ static void apply_copied(Engine *engine, const Event *event) {
     const Value *slots = value_map_get(event->more, STR("slots"));
     if (slots != NULL) copy_slots(engine, run, *slots);
     for (int32_t i = 0; i < event->attempt; i++) {
-        *LIST_ADD(&engine->arena, &run->attempts, Attempt) =
+        *add_attempt(engine, run) =
             (Attempt){.state = state_is_terminal(event->state) ? event->state : STATE_KILLED,
                       .is_started = true,
                       .is_decided = true};

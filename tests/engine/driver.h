@@ -164,10 +164,10 @@ static inline void driver_cancel(Driver *driver, const Action *action) {
 }
 
 static inline void driver_take(Driver *driver, const Action *given) {
-    *LIST_ADD(&driver->arena, &driver->actions, Action) = *given;
     Action action = *given;
     action.id = str_dup(&driver->arena, action.id);
     action.value = value_copy(&driver->arena, action.value);
+    *LIST_ADD(&driver->arena, &driver->actions, Action) = action;
     if (action.kind == ACTION_FINISH) {
         driver->is_finished = true;
         return;

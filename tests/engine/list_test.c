@@ -1,41 +1,6 @@
 // list_test.c - which list of a level is current and the state it ends with (flow-language.md 5.4),
 // the result of one task (5.3).
-#include "engine/driver.h"
-
-typedef struct Fixture {
-    Flow flow;
-    Driver driver;
-} Fixture;
-
-static int setup(void **state) {
-    static Fixture fixture;
-    memset(&fixture, 0, sizeof fixture);
-    flow_init(&fixture.flow);
-    *state = &fixture;
-    return 0;
-}
-
-static int teardown(void **state) {
-    Fixture *fixture = *state;
-    driver_release(&fixture->driver);
-    flow_release(&fixture->flow);
-    return 0;
-}
-
-static void begin(Fixture *fixture) {
-    flow_build(&fixture->flow);
-    driver_begin(&fixture->driver, &fixture->flow, 1);
-}
-
-static void finish(Fixture *fixture, State state, Str runs) {
-    driver_run(&fixture->driver);
-    if (fixture->driver.error != NULL) print_error("%s\n", fixture->driver.error);
-    assert_null(fixture->driver.error);
-    assert_str_equal(str_from(state_name(engine_state(fixture->driver.engine))),
-                     str_from(state_name(state)));
-    assert_str_equal(driver_runs(&fixture->driver), runs);
-    assert_true(fixture->driver.is_finished);
-}
+#include "engine/fixture.h"
 
 static void tasks_run_one_after_the_other(void **state) {
     Fixture *f = *state;
