@@ -114,6 +114,24 @@ static void read_head(Builder *builder) {
     }
 }
 
+static Task **id_slot(const Flow *flow, Str id) {
+    uint32_t at = str_hash(id) & (flow->by_id_size - 1);
+    while (flow->by_id[at] != NULL && !str_eq(flow->by_id[at]->id, id)) {
+        at = (at + 1) & (flow->by_id_size - 1);
+    }
+    return &flow->by_id[at];
+}
+
+static void index_tasks(Flow *flow, Arena *arena) {
+    flow->by_id_size = 16;
+    while (flow->by_id_size < flow->all_tasks.count * 2) flow->by_id_size *= 2;
+    flow->by_id = arena_array(arena, Task *, flow->by_id_size);
+    for (uint32_t i = 0; i < flow->all_tasks.count; i++) {
+        Task **slot = id_slot(flow, flow->all_tasks.items[i]->id);
+        if (*slot == NULL) *slot = flow->all_tasks.items[i];
+    }
+}
+
 Flow *flow_build(const Tree *tree, const Document *document, Catalog *catalog,
                  const FlowOptions *options, Arena *arena, Diags *diags) {
     Node *root = document->root;
@@ -149,6 +167,7 @@ Flow *flow_build(const Tree *tree, const Document *document, Catalog *catalog,
     read_listeners(&builder, present(root, "listeners"));
     build_triggers(&builder, present(root, "triggers"));
     build_outputs(&builder, present(root, "outputs"));
+    index_tasks(flow, arena);
     defaults_check(&builder);
     return flow;
 }
@@ -156,10 +175,7 @@ Flow *flow_build(const Tree *tree, const Document *document, Catalog *catalog,
 // --- questions ----------------------------------------------------------------------------------
 
 const Task *flow_find_task(const Flow *flow, Str id) {
-    for (uint32_t i = 0; i < flow->all_tasks.count; i++) {
-        if (str_eq(flow->all_tasks.items[i]->id, id)) return flow->all_tasks.items[i];
-    }
-    return NULL;
+    return *id_slot(flow, id);
 }
 
 static const InputDecl *find_in(InputDecl *const *inputs, uint32_t count, Str id) {

@@ -123,6 +123,8 @@ struct Flow {
     LIST_OF(TriggerDecl *) triggers;
     LIST_OF(TaskGroup *) groups;  // body, errors, finally, afterExecution, listeners
     LIST_OF(Task *) all_tasks;    // pre-order
+    Task **by_id;                 // open addressing over their ids; the first of an id
+    uint32_t by_id_size;
     Node *variables, *labels, *concurrency, *sla, *checks, *plugin_defaults, *retry_node;
     Retry *retry;
     bool has_holes;           // a piece could not be read: what is missing may stand there
@@ -134,6 +136,8 @@ typedef struct FlowOptions {
     uint32_t targets;  // bits of TARGET_; 0: the base language, in which 2.0 spellings are synonyms
     bool unknown_types_warn;
     const Node *project_defaults;  // `defaults:` of the project file; NULL: none
+    const Str *externals;          // prefixes of types that handlers of the host run: not unknown
+    uint32_t external_count;
 } FlowOptions;
 
 // NULL where the document is no flow at all.

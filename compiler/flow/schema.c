@@ -248,13 +248,22 @@ static void type_is_old(Builder *builder, const Node *node, const TaskType *type
     }
 }
 
+static bool is_external(const Builder *builder, Str type) {
+    for (uint32_t i = 0; i < builder->options->external_count; i++) {
+        if (str_starts_with(type, builder->options->externals[i])) return true;
+    }
+    return false;
+}
+
 const TaskType *schema_type(Builder *builder, const Node *node, TypeKind kind) {
     if (node_is_absent(node) || node->type != YAML_SCALAR) return NULL;
     bool is_alias = false;
     bool is_quiet = flow_span_is_default(builder->flow, node->span);
     const TaskType *type = catalog_find(builder->catalog, node->text, &is_alias);
     if (type == NULL) {
-        if (template_has_code(node->text) || is_quiet) return NULL;
+        if (template_has_code(node->text) || is_quiet || is_external(builder, node->text)) {
+            return NULL;
+        }
         DiagLevel severity = builder->options->unknown_types_warn ? DIAG_WARNING : DIAG_ERROR;
         Diag *diag =
             diag_add(builder->diags, "E0103", severity, node->span, "unknown %s type '" STR_FMT "'",
@@ -442,6 +451,24 @@ static void check_labels(Builder *builder, const Node *node, const Prop *prop, c
     }
 }
 
+// `any` with documented alternatives: a list where none of them is one, or a map.
+static void check_any(Builder *builder, const Node *node, const Prop *prop, const Level *level) {
+    if (node->type != YAML_LIST && node->type != YAML_MAP) return;
+    // Files are given by name; the catalog does not say so everywhere.
+    bool is_files = str_eq(prop->name, STR("inputFiles")) && node->type == YAML_LIST;
+    bool fits = prop->any_of_count == 0 && !is_files;
+    for (uint32_t i = 0; i < prop->any_of_count && !fits; i++) {
+        ValueType kind = prop->any_of[i].kind;
+        bool is_scalar = kind == T_STRING || kind == T_INT || kind == T_NUMBER || kind == T_BOOL ||
+                         kind == T_DURATION || kind == T_DATETIME || kind == T_URI;
+        fits = !is_scalar && kind != (node->type == YAML_LIST ? T_MAP : T_LIST);
+    }
+    if (!fits) {
+        wrong_shape(builder, node, prop, level,
+                    node->type == YAML_LIST ? "a map or a text" : "a list or a text");
+    }
+}
+
 static TypeKind kind_of(ValueType type) {
     if (type == T_TASK) return KIND_TASK;
     if (type == T_TRIGGER) return KIND_TRIGGER;
@@ -470,6 +497,8 @@ void schema_value(Builder *builder, const Node *node, const Prop *prop, const Pr
     }
     switch (type->kind) {
     case T_ANY:
+        check_any(builder, node, prop, level);
+        return;
     case T_DATA:
     case T_EXTERNAL:
         return;

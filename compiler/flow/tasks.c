@@ -202,7 +202,8 @@ static TaskGroup *build_wrappers(Builder *builder, Node *node, TaskList list, Ta
         Node *inner = node_get(item, STR("task"));
         if (item->type != YAML_MAP || inner == NULL) {
             if (item->type == YAML_HOLE) continue;
-            diag_add(builder->diags, "E0102", DIAG_ERROR, item->span,
+            Span at = item->entries.count > 0 ? item->entries.items[0].key->span : item->span;
+            diag_add(builder->diags, "E0102", DIAG_ERROR, at,
                      "property 'task' of an item of 'Dag' is missing: "
                      "the task stands under it, next to 'dependsOn'");
             if (looks_like_task(item)) add_task(builder, group, item, parent);
@@ -397,7 +398,17 @@ static Task *build_task(Builder *builder, Node *node, Task *parent, TaskGroup *g
         const Def *flow = language_object(builder, "flow");
         around.props = flow->props;
         around.prop_count = flow->prop_count;
-        Level level = level_of_type(task->type, task->has_version, &around);
+        // What stands next to a task of a Dag is further out, too.
+        static const Prop wrapper[] = {
+            {.name = {"dependsOn", 9}, .min_len = -1, .max_len = -1}
+        };
+        Level item = {.up = &around,
+                      .props = wrapper,
+                      .prop_count = 1,
+                      .name = STR("Dag"),
+                      .is_certain = true};
+        bool is_wrapped = parent != NULL && task_is(parent, "flow.Dag");
+        Level level = level_of_type(task->type, task->has_version, is_wrapped ? &item : &around);
         check_properties(builder, task, &level);
     } else {
         check_unknown(builder, task);
