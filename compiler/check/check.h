@@ -80,6 +80,9 @@ typedef enum Order {
 } Order;
 // *is_looped: both stand in a loop, so an earlier pass may have left a value.
 Order order_of(const Task *writer, const Task *reader, bool *is_looped);
+// Of a task of a Dag: whether it waits for `on`, directly or not; the task of the same Dag with an
+// id.
 bool dag_depends(const Task *task, const Task *on);
+const Task *dag_sibling(const Task *task, Str id);
 
 #endif

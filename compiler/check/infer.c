@@ -356,6 +356,13 @@ static ExprType *infer_method(Env *env, Expr *expr) {
     return new_type(env, type_any());
 }
 
+static ExprType *infer_base(Env *env, Expr *expr) {
+    env->is_base = expr->kind == EXPR_NAME;
+    ExprType *type = infer(env, expr);
+    env->is_base = false;
+    return type;
+}
+
 static ExprType *infer_kind(Env *env, Expr *expr) {
     ExprType *type = NULL;
     switch (expr->kind) {
@@ -379,10 +386,10 @@ static ExprType *infer_kind(Env *env, Expr *expr) {
     case EXPR_NAME:
         return root_type(env, expr);
     case EXPR_MEMBER:
-        type = infer(env, expr->args.items[0].value);
+        type = infer_base(env, expr->args.items[0].value);
         return member_type(env, expr, type, expr->text, expr->name_span);
     case EXPR_INDEX:
-        type = infer(env, expr->args.items[0].value);
+        type = infer_base(env, expr->args.items[0].value);
         return index_type(env, expr, type);
     case EXPR_METHOD:
         return infer_method(env, expr);
@@ -417,7 +424,6 @@ static ExprType *infer_kind(Env *env, Expr *expr) {
 ExprType *infer(Env *env, Expr *expr) {
     if (expr == NULL || env->depth > CHECK_DEPTH_MAX) return new_type(env, type_any());
     env->depth++;
-    // `inputs` as a whole: any of them may be meant.
     ExprType *type = infer_kind(env, expr);
     env->depth--;
     expr->type = type;

@@ -44,6 +44,7 @@ typedef struct Env {
     const Fact *facts;
     LIST_OF(Macro) * macros;
     bool is_guarded;  // an undefined value is caught around here
+    bool is_base;     // the name is asked for a member at once
     uint32_t depth;
 } Env;
 

@@ -4,6 +4,8 @@
 // A finding about something undefined is none where that is caught.
 static bool is_caught(const Env *env, const Expr *expr) {
     if (env->is_guarded || env->site->is_static) return true;
+    // A trigger is evaluated among the values of another execution, or before there is one.
+    if (env->site->kind == SITE_TRIGGER) return true;
     return env->facts != NULL && fact_holds(env, expr_path(env->check->arena, expr));
 }
 
@@ -266,6 +268,11 @@ void output_order(Env *env, const Expr *expr, const Task *writer, Span span) {
     }
     if (order == ORDER_MAY && reader_knows(env, writer)) return;
     if (order == ORDER_EXCLUSIVE && is_looped) return;
+    // With a limit, tasks of a Parallel may well run one after the other.
+    const Task *parent = writer->parent;
+    if (order == ORDER_PARALLEL && parent != NULL && task_property(parent, STR("concurrent"))) {
+        is_looped = true;
+    }
     Diag *diag = order_finding(env, writer, span, order, is_looped);
     diag_label(diag, writer->id_span, "task '" STR_FMT "' stands here", STR_ARG(writer->id));
     if (order == ORDER_MAY || order == ORDER_EXCLUSIVE) {

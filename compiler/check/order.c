@@ -42,31 +42,40 @@ static bool runs_always(const Way *way, uint32_t from) {
     return true;
 }
 
-static uint32_t index_in(const TaskGroup *group, const Task *task) {
-    uint32_t i = 0;
-    while (i < group->tasks.count && group->tasks.items[i] != task) i++;
-    return i;
-}
-
-static const Task *sibling(const Task *task, Str id) {
-    for (uint32_t i = 0; i < task->group->tasks.count; i++) {
+const Task *dag_sibling(const Task *task, Str id) {
+    const Task *found = flow_find_task(task->flow, id);
+    if (found != NULL && found->group == task->group) return found;
+    // Another task of the same id stands elsewhere: a mistake, but the one next to it is meant.
+    for (uint32_t i = 0; found != NULL && i < task->group->tasks.count; i++) {
         if (str_eq(task->group->tasks.items[i]->id, id)) return task->group->tasks.items[i];
     }
     return NULL;
 }
 
-static bool depends(const Task *task, const Task *on, uint32_t depth) {
-    if (depth > task->group->tasks.count) return false;  // a cycle, reported elsewhere
-    for (uint32_t i = 0; i < task->depends_on.count; i++) {
-        const Task *next = sibling(task, task->depends_on.items[i]);
-        if (next == NULL || next == task) continue;
-        if (next == on || depends(next, on, depth + 1)) return true;
-    }
-    return false;
-}
-
+// Every task is looked at once, so cycles (reported elsewhere) do no harm. The stack is explicit: a
+// Dag may have more tasks than a program stack has room.
 bool dag_depends(const Task *task, const Task *on) {
-    return depends(task, on, 0);
+    const TaskGroup *group = task->group;
+    uint32_t first = group->tasks.items[0]->index;
+    uint32_t last = group->tasks.items[group->tasks.count - 1]->index;
+    bool *seen = heap_alloc(last - first + 1, sizeof *seen);
+    const Task **stack = heap_alloc(group->tasks.count + 1, sizeof *stack);
+    uint32_t count = 0;
+    bool is_found = false;
+    stack[count++] = task;
+    while (count > 0 && !is_found) {
+        const Task *at = stack[--count];
+        for (uint32_t i = 0; i < at->depends_on.count && !is_found; i++) {
+            const Task *next = dag_sibling(at, at->depends_on.items[i]);
+            if (next == NULL || next == task || seen[next->index - first]) continue;
+            seen[next->index - first] = true;
+            is_found = next == on;
+            stack[count++] = next;
+        }
+    }
+    heap_free(seen);
+    heap_free(stack);
+    return is_found;
 }
 
 static int phase(TaskList list) {
@@ -99,7 +108,7 @@ static Order in_list(const Task *writer, const Task *reader, bool is_certain) {
         }
         if (parent->type == NULL) return ORDER_MAY_ERROR;  // nobody knows how it runs its tasks
     }
-    return index_in(group, writer) < index_in(group, reader) ? before : ORDER_NEVER;
+    return writer->index < reader->index ? before : ORDER_NEVER;
 }
 
 Order order_of(const Task *writer, const Task *reader, bool *is_looped) {

@@ -406,6 +406,14 @@ ExprType *root_type(Env *env, const Expr *expr) {
         return copy;
     }
     Root root = find_root(env, expr->text);
+    bool is_whole = !env->is_base;
+    env->is_base = false;
+    // `inputs` as a whole: any of them may be meant.
+    if (is_whole && root.place == env->check->inputs) {
+        add_ref(env, REF_INPUT, (Str){0}, expr->span);
+    } else if (is_whole && root.place == env->check->variables) {
+        add_ref(env, REF_VARIABLE, (Str){0}, expr->span);
+    }
     ExprType *type = root.place != NULL ? new_place(env, root.place) : new_type(env, type_any());
     type->typed.effects = HAS_CONTEXT;
     type->typed.source = root.place != NULL ? SOURCE_DECLARED : SOURCE_UNKNOWN;

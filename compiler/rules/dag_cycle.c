@@ -1,55 +1,73 @@
-// dag_cycle.c - tasks of a Dag that wait for each other.
+// dag_cycle.c - tasks of a Dag that wait for each other. One finding a cycle, the cycle spelled
+// out.
 #include "rules/rule.h"
 
-static const Task *find(const TaskGroup *group, Str id) {
-    for (uint32_t i = 0; i < group->tasks.count; i++) {
-        if (str_eq(group->tasks.items[i]->id, id)) return group->tasks.items[i];
+typedef enum Colour { WHITE, GREY, BLACK } Colour;
+
+typedef struct Walk {
+    const Rule *rule;
+    Diags *diags;
+    uint8_t *colours;     // by task, counted from the first of the Dag
+    const Task **path;    // the tasks that are grey, in order
+    uint32_t *next_edge;  // of each of them
+    uint32_t depth;
+    uint32_t first;
+} Walk;
+
+static void report(Walk *walk, const Task *back) {
+    Str text = {0};
+    uint32_t at = walk->depth;
+    while (at > 0 && walk->path[at - 1] != back) at--;
+    for (uint32_t i = at - 1; i < walk->depth; i++) {
+        text = str_printf(walk->diags->arena, STR_FMT STR_FMT " -> ", STR_ARG(text),
+                          STR_ARG(walk->path[i]->id));
     }
-    return NULL;
+    diag_add(walk->diags, walk->rule->code, walk->rule->level, back->depends_spans.items[0],
+             "tasks of the Dag wait for each other: " STR_FMT STR_FMT, STR_ARG(text),
+             STR_ARG(back->id));
 }
 
-static uint32_t place(const TaskGroup *group, const Task *task) {
-    uint32_t i = 0;
-    while (group->tasks.items[i] != task) i++;
-    return i;
+static void enter(Walk *walk, const Task *task) {
+    walk->colours[task->index - walk->first] = GREY;
+    walk->path[walk->depth] = task;
+    walk->next_edge[walk->depth] = 0;
+    walk->depth++;
 }
 
-// Walks dependencies from `task`; true once `start` is met again. `seen` holds what was left.
-static bool reaches(const TaskGroup *group, const Task *task, const Task *start, bool *seen,
-                    Str *path, Arena *arena) {
-    for (uint32_t i = 0; i < task->depends_on.count; i++) {
-        const Task *next = find(group, task->depends_on.items[i]);
+// Depth first, without recursion: a Dag may have more tasks than a program stack has room.
+static void walk_from(Walk *walk, const Task *task) {
+    enter(walk, task);
+    while (walk->depth > 0) {
+        const Task *at = walk->path[walk->depth - 1];
+        uint32_t edge = walk->next_edge[walk->depth - 1]++;
+        if (edge == at->depends_on.count) {
+            walk->colours[at->index - walk->first] = BLACK;
+            walk->depth--;
+            continue;
+        }
+        const Task *next = dag_sibling(at, at->depends_on.items[edge]);
         if (next == NULL) continue;
-        if (next == start) {
-            *path =
-                str_printf(arena, STR_FMT " -> " STR_FMT, STR_ARG(task->id), STR_ARG(start->id));
-            return true;
-        }
-        if (seen[place(group, next)]) continue;
-        seen[place(group, next)] = true;
-        if (reaches(group, next, start, seen, path, arena)) {
-            *path = str_printf(arena, STR_FMT " -> " STR_FMT, STR_ARG(task->id), STR_ARG(*path));
-            return true;
-        }
+        Colour colour = (Colour)walk->colours[next->index - walk->first];
+        if (colour == GREY) report(walk, next);
+        if (colour == WHITE) enter(walk, next);
     }
-    return false;
 }
 
 static void check_group(const Rule *rule, const TaskGroup *group, Diags *diags) {
-    bool *in_cycle = arena_array(diags->arena, bool, group->tasks.count);
+    if (group->tasks.count == 0) return;
+    uint32_t first = group->tasks.items[0]->index;
+    uint32_t last = group->tasks.items[group->tasks.count - 1]->index;
+    Walk walk = {
+        .rule = rule,
+        .diags = diags,
+        .colours = arena_array(diags->arena, uint8_t, last - first + 1),
+        .path = arena_array(diags->arena, const Task *, group->tasks.count),
+        .next_edge = arena_array(diags->arena, uint32_t, group->tasks.count),
+        .first = first,
+    };
     for (uint32_t i = 0; i < group->tasks.count; i++) {
         const Task *task = group->tasks.items[i];
-        if (in_cycle[i] || task->depends_on.count == 0) continue;
-        bool *seen = arena_array(diags->arena, bool, group->tasks.count);
-        Str path = {0};
-        if (!reaches(group, task, task, seen, &path, diags->arena)) continue;
-        // One finding a cycle: what can be reached and comes back is part of it.
-        for (uint32_t k = 0; k < group->tasks.count; k++) {
-            in_cycle[k] =
-                in_cycle[k] || (seen[k] && (dag_depends(group->tasks.items[k], task) || k == i));
-        }
-        diag_add(diags, rule->code, rule->level, task->depends_spans.items[0],
-                 "tasks of the Dag wait for each other: " STR_FMT, STR_ARG(path));
+        if (walk.colours[task->index - first] == WHITE) walk_from(&walk, task);
     }
 }
 

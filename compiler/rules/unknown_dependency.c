@@ -5,13 +5,11 @@ static void check_task(const Rule *rule, const Task *task, Diags *diags) {
     const TaskGroup *group = task->group;
     for (uint32_t i = 0; i < task->depends_on.count; i++) {
         Str wanted = task->depends_on.items[i];
+        if (dag_sibling(task, wanted) != NULL) continue;
         Nearest nearest = nearest_to(wanted);
-        bool is_found = false;
         for (uint32_t k = 0; k < group->tasks.count; k++) {
-            is_found = is_found || str_eq(group->tasks.items[k]->id, wanted);
             if (group->tasks.items[k] != task) nearest_offer(&nearest, group->tasks.items[k]->id);
         }
-        if (is_found) continue;
         Diag *diag = diag_add(diags, rule->code, rule->level, task->depends_spans.items[i],
                               "no task '" STR_FMT "' in this Dag", STR_ARG(wanted));
         diag_suggest(diag, nearest.name);
