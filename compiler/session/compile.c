@@ -298,13 +298,8 @@ static bool has_errors(const Session *session) {
 }
 
 static PlanOptions plan_options(Session *session) {
-    const uint32_t asked = session->options.externals.count;
-    const uint32_t count = asked + session->project.externals.count;
-    Str *externals = arena_array(&session->arena, Str, count);
-    for (uint32_t i = 0; i < count; i++) {
-        externals[i] = i < asked ? str_from(session->options.externals.items[i])
-                                 : session->project.externals.items[i - asked];
-    }
+    uint32_t count = 0;
+    const Str *externals = session_externals(session, &count);
     return (PlanOptions){
         .targets = session->targets, .externals = externals, .external_count = count};
 }

@@ -104,18 +104,36 @@ static void report_no_flow(Session *session, const Node *root) {
     diag_note(diag, "a flow has 'id', 'namespace' and 'tasks'");
 }
 
+const Str *session_externals(Session *session, uint32_t *count) {
+    const uint32_t asked = session->options.externals.count;
+    *count = asked + session->project.externals.count;
+    Str *externals = arena_array(&session->arena, Str, *count);
+    for (uint32_t i = 0; i < *count; i++) {
+        externals[i] = i < asked ? str_from(session->options.externals.items[i])
+                                 : session->project.externals.items[i - asked];
+    }
+    return externals;
+}
+
 static void check_document(Session *session, Unit *unit, const Document *document) {
     const UnknownTypes asked = session->options.unknown_types != UNKNOWN_TYPES_DEFAULT
                                    ? session->options.unknown_types
                                    : session->project.unknown_types;
-    const FlowOptions options = {.targets = session->targets,
+    // No target asked for: the base language, which takes 2.0's spellings as synonyms.
+    const bool is_given = session->options.target != NULL || session->project.targets != 0;
+    const uint32_t targets = is_given ? session->targets : 0;
+    uint32_t external_count = 0;
+    const Str *externals = session_externals(session, &external_count);
+    const FlowOptions options = {.targets = targets,
                                  .unknown_types_warn = asked == UNKNOWN_TYPES_WARN,
-                                 .project_defaults = session->project.defaults};
+                                 .project_defaults = session->project.defaults,
+                                 .externals = externals,
+                                 .external_count = external_count};
     Flow *flow =
         flow_build(unit->tree, document, session->catalog, &options, &unit->arena, &session->diags);
     if (flow == NULL) return;
     if (unit->flow == NULL) unit->flow = flow;
-    const CheckOptions check_options = {.targets = session->targets};
+    const CheckOptions check_options = {.targets = targets};
     check_flow(flow, session->catalog, session->parser, &check_options, &unit->arena,
                &session->diags);
     rules_run(flow, &session->diags);

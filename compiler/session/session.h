@@ -93,6 +93,8 @@ typedef struct Unit {
 // `is_named`: what is no flow is an error (E0004), else it is skipped and counted.
 void unit_check(Session *session, Unit *unit, uint32_t file, bool is_named);
 void unit_release(Unit *unit);
+// Prefixes of types that handlers of the host run: those asked for, then the project's.
+const Str *session_externals(Session *session, uint32_t *count);
 
 // --- compiling ----------------------------------------------------------------------------------
 
