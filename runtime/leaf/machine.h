@@ -10,6 +10,7 @@
 #include <lua.h>
 
 #include "leaf/leaf.h"
+#include "value/time.h"
 
 // What a Lua value is in the language. Each is one bit, so that a set of them is a mask.
 typedef enum Kind {
@@ -77,6 +78,16 @@ typedef struct PathNote {
     char text[PATH_SIZE];
 } PathNote;
 
+typedef struct LeafZone {
+    Str name;
+    const Zone *zone;
+} LeafZone;
+
+typedef struct LeafPattern {
+    Str text;
+    const DatePattern *pattern;
+} LeafPattern;
+
 struct LeafVm {
     lua_State *L;
     size_t bytes;  // held by the Lua state
@@ -92,6 +103,8 @@ struct LeafVm {
     int meta_refs[META_COUNT];
     int rt_ref, leaves_ref, threads_ref, empty_ref;
     LIST_OF(LeafChunk) chunks;
+    LIST_OF(LeafZone) zones;
+    LIST_OF(LeafPattern) patterns;
     LeafThread *threads;
     int thread_count;
 

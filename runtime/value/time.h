@@ -42,12 +42,17 @@ typedef struct Zone Zone;
 MUST_CHECK Err zone_open(Str name, Arena *arena, const Zone **out);
 MUST_CHECK Err zone_from_tzif(Str name, Str bytes, Arena *arena, const Zone **out);
 bool zone_is_known(Str name);
+Str zone_name(const Zone *zone);
+// False of a zone that is but an offset (`+02:00`, `Z`).
+bool zone_is_region(const Zone *zone);
 int32_t zone_offset_at(const Zone *zone, int64_t seconds, Str *abbreviation);
 // Of a local time: a gap takes the later offset's result, an overlap the earlier offset (as
 // java.time does).
 Instant zone_to_instant(const Zone *zone, const DateTime *local);
 
-// A Java date pattern compiled to operations, for printing and for parsing.
+// A Java date pattern, or a named format (iso, sql, rfc_1123_date_time, …), compiled to operations.
+// Printing takes a date-time with its offset and the zone it is in. Parsing gives has_time and
+// has_offset as the text has them.
 typedef struct DatePattern DatePattern;
 MUST_CHECK Err date_pattern_compile(Str pattern, Arena *arena, const DatePattern **out);
 void date_pattern_print(const DatePattern *pattern, const DateTime *datetime, const Zone *zone,

@@ -251,7 +251,14 @@ Err zone_from_tzif(Str name, Str bytes, Arena *arena, const Zone **out) {
 }
 
 // Region/City, UTC, EST5EDT: letters, digits, `_+-` and `/`; no `..`, nothing absolute.
+// Old three-letter names that java.time refuses are refused too.
 static bool name_is_safe(Str name) {
+    static const char *const refused[] = {"EST",     "MST",       "HST",       "ROC",
+                                          "Factory", "localtime", "posixrules"};
+    for (size_t i = 0; i < COUNT(refused); i++) {
+        if (str_eq(name, str_from(refused[i]))) return false;
+    }
+    if (str_starts_with(name, STR("posix/")) || str_starts_with(name, STR("right/"))) return false;
     if (name.len == 0 || name.len > NAME_MAX_LEN || name.ptr[0] == '/' || name.ptr[0] == '-')
         return false;
     for (size_t i = 0; i < name.len; i++) {
@@ -317,6 +324,15 @@ bool zone_is_known(Str name) {
     bool is_known = zone_open(name, &scratch, &zone).code == ERR_NONE;
     arena_release(&scratch);
     return is_known;
+}
+
+Str zone_name(const Zone *zone) {
+    return zone->name;
+}
+
+bool zone_is_region(const Zone *zone) {
+    return zone->name.len > 0 && strchr("+-", zone->name.ptr[0]) == NULL &&
+           !str_eq(zone->name, STR("Z"));
 }
 
 // --- asking -------------------------------------------------------------------------------------
