@@ -10,7 +10,8 @@
 
 #include "engine/engine.h"
 
-enum { CHUNK = 256, FAULT_SIZE = 240, ROOT = 0, NO_FRAME = 0, NO_RUN = UINT32_MAX };
+enum { CHUNK = 256, FAULT_SIZE = 240, ROOT = 0, NO_FRAME = 0 };
+#define NO_RUN UINT32_MAX  // no enumerator: those are ints
 enum { SLA_KEYS = 1 << 20 };  // the key of an agreement's timer: attempt * SLA_KEYS + its number
 
 // Which of the lists of a level a run stands in. The branch of an If and the case of a Switch count
