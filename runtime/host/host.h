@@ -16,6 +16,8 @@
 typedef struct Loop Loop;
 typedef struct Store Store;
 typedef struct Masker Masker;
+typedef struct Procs Procs;
+typedef struct Net Net;
 typedef struct Host Host;
 typedef struct HostTask HostTask;
 
@@ -36,12 +38,20 @@ typedef struct HostOptions {
     Secrets *secrets;
     Loop *loop;
     Store *store;  // key-value, paths; NULL in plan mode
+    // Shared by all hosts of a process (subflows); NULL: the host makes its own, and then there may
+    // be only one host at a time, for a process has one reaper of orphans.
+    Procs *procs;
+    Net *net;
+    int64_t grace_ms;  // between TERM and KILL; 0: 10 s
     const Clock *clock;
     Masker *masker;  // every text that leaves passes it (log/mask.h); NULL masks nothing. Values
                      // enter it by the on_plain of the Secrets' source
     Str execution_id, flow_namespace, flow_id;
-    Str work_folder;     // below which working directories are made; absolute
-    Str storage_folder;  // internal storage of the execution
+    Str work_folder;  // below which working directories are made; absolute
+    // Internal storage of the execution: kestra:///NS/PATH/FLOW/executions/ID/… is found here.
+    // Where the folder's own path ends in /NS/PATH/FLOW/executions/ID, objects of other executions
+    // are found beside it (inputs of subflows).
+    Str storage_folder;
     Str files_folder;  // namespace files given by `--files`; may be empty: then the artifact's FILE
     const char *const
         *env;  // environment of children, NULL-terminated, without what design §16 removes
@@ -91,7 +101,8 @@ typedef struct HostStart {
     void *user;  // the caller's
 } HostStart;
 
-// Begins an attempt; `ended` may be called before it returns (effect-free tasks always do).
+// Begins an attempt; `ended` may be called before it returns (effect-free tasks always do): then it
+// gives NULL.
 HostTask *host_start(Host *host, const HostStart *start);
 // The same for an attempt whose result is unknown: the module's `recover`, else by its `idempotent`
 // (HOST_ASK).

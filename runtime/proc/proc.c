@@ -430,7 +430,7 @@ static void finish(Proc *proc) {
     *at = proc->next;
     if (procs->first == NULL) loop_timer_stop(procs->reaper);
     proc->end.was_stopped = proc->was_stopped;
-    proc->callbacks.ended(proc->callbacks.self, &proc->end);
+    if (proc->callbacks.ended != NULL) proc->callbacks.ended(proc->callbacks.self, &proc->end);
     proc_free(proc);
 }
 
@@ -559,6 +559,11 @@ void proc_stop(Proc *proc, int64_t grace_ms) {
     if (is_first || ends < proc->phase_ends_ms || proc->phase == RUNNING) {
         loop_timer_start(proc->stop_timer, grace_ms);
     }
+}
+
+void proc_abandon(Proc *proc) {
+    proc->callbacks = (ProcCallbacks){0};
+    proc_stop(proc, 0);
 }
 
 const ProcIdentity *proc_identity(const Proc *proc) {

@@ -143,6 +143,8 @@ MUST_CHECK Err proc_start(Procs *procs, const ProcStart *start, Proc **out);
 // TERM to all that descends from it, KILL after the grace time. `ended` follows. A second call with
 // a shorter time counts.
 void proc_stop(Proc *proc, int64_t grace_ms);
+// Ends it without callbacks; the Proc must not be used any more.
+void proc_abandon(Proc *proc);
 const ProcIdentity *proc_identity(const Proc *proc);
 // The absolute or `folder`-relative path of a program by the PATH in `env`. ERR_NOT_FOUND.
 MUST_CHECK Err proc_find(const char *program, const char *const *env, const char *folder,

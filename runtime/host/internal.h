@@ -1,0 +1,236 @@
+// internal.h - what the files of this module share: hosts, tasks, strands, waits.
+//
+// A strand is one coroutine: the task's own, its `kill`, or one of `all{}`. A strand that waits has
+// a Wait, which owns whatever is under way and an arena of its own; when it is done the strand is
+// resumed and the Wait's `finish` pushes the results inside the coroutine. Everything a call needs
+// lives in arenas of the task or of the Wait, so a Lua error, which is a longjmp, loses nothing.
+#ifndef FLOW_HOST_INTERNAL_H
+#define FLOW_HOST_INTERNAL_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "host/host.h"
+#include "log/log.h"
+#include "log/mask.h"
+#include "loop/loop.h"
+#include "net/net.h"
+#include "proc/proc.h"
+
+enum {
+    GRACE_MS = 10000,  // between TERM and KILL where the options say nothing
+    KILL_MS = 10000,   // what a module's `kill` may take
+    READ_LIMIT = 64 << 20,
+    EFFECT_TEXT_MAX = 4096,     // of a body in a description
+    SCRIPT_ARG_MAX = 96 << 10,  // longer scripts go by descriptor: one argument has 128 KiB at most
+    MARKERS_MAX = 64 << 20,     // bytes of markers of one process
+};
+
+typedef struct Strand Strand;
+typedef struct Wait Wait;
+
+typedef struct Module {
+    bool is_loaded, is_loading;
+    int ref;  // of the declaration, or of what a lib module returned
+} Module;
+
+struct Host {
+    HostOptions options;
+    Arena arena;
+    lua_State *L;
+    Module *modules;  // one for each of the plan
+    int api_ref;      // table of the host's functions, the metatable's __index of each task's own
+    int globals_ref;  // what modules see
+    int strands_ref;  // coroutine -> Strand as light userdata
+    int again_ref;
+    Procs *procs;
+    Net *net;
+    bool owns_procs, owns_net;
+    int journal;  // of processes; -1: none
+    Str journal_path;
+    Str storage_root;  // where kestra:/// begins; empty: only this execution's objects are known
+    HostTask *first;
+};
+
+struct Wait {
+    HostTask *task;
+    Strand *strand;
+    Wait *next;
+    Arena arena;
+    // Ends what is under way. True: at once, the Wait is given back; false: wait_done follows.
+    bool (*cancel)(Wait *wait);
+    void (*release)(Wait *wait);  // may be NULL
+    // Pushes the results in the strand's coroutine and says how many.
+    int (*finish)(lua_State *L, Wait *wait);
+    bool is_done;
+};
+
+struct Strand {
+    HostTask *task;
+    Strand *next;
+    lua_State *L;
+    int ref;
+    LeafBudget budget;
+    Wait *wait;
+    // What to do when it has ended: `status` of lua_resume, results or error on its stack.
+    void (*ended)(Strand *strand, int status, int result_count);
+    void *self;
+    bool is_over;
+};
+
+struct HostTask {
+    Host *host;
+    HostTask *next;
+    HostStart start;  // copied into the arena
+    Arena arena;
+    Arena call;  // of the call at hand
+    Strand *strands, *main;
+    Wait *waits;
+    Value outputs, metrics, effects;
+    Value checkpoint;  // of recover
+    int props_ref, host_ref;
+    LoopTimer *timeout, *kill_limit;
+    Strand *killer;
+    int workdir_fd;   // -1: not made yet
+    Str workdir;      // absolute; empty: not made yet
+    uint32_t copies;  // local copies of objects made so far
+    bool is_over;     // its end is being told
+    bool is_cancelled, is_timeout, is_recovering;
+    bool is_starting;  // inside host_start
+    bool is_ended_early;
+    bool may_read;  // plan --plan=live: requests that only read are performed
+    uint32_t busy;  // calls that still need the task
+    bool has_begun;
+    int32_t exit_code;
+    // How it ended.
+    bool is_ok;
+    Str state, message, error_class;
+    int64_t retry_after_ms;
+};
+
+// --- calls (host.c) -----------------------------------------------------------------------------
+
+// The strand and task that call; raises outside of one. The arena `call` is empty.
+Strand *strand_of(lua_State *L);
+HostTask *call_begin(lua_State *L);
+// Makes a Wait of `size` bytes (a struct that begins with one) for the calling strand.
+Wait *wait_new(lua_State *L, size_t size);
+// Returns from the host function; the strand waits.
+int wait_for(lua_State *L, Wait *wait);
+// What is under way has ended: the strand goes on, now or when it has yielded.
+void wait_done(Wait *wait);
+// Gives a Wait back that never began to wait.
+void wait_drop(Wait *wait);
+Strand *strand_new(lua_State *L, HostTask *task);  // pushes nothing
+void strand_resume(Strand *strand, int argument_count);
+// Calls from the coroutine at the top of L are calls of the strand (on_line and the like).
+void strand_bind(lua_State *L, Strand *strand);
+// nil, message, class.
+int push_failure(lua_State *L, const Err *err, const char *error_class);
+int push_failure_text(lua_State *L, Str message, Str error_class);
+void push_str(lua_State *L, Str text);
+// A text; raises for anything else, also for a secret: `what` names it.
+Str check_text(lua_State *L, int index, const char *what);
+// A value in the arena; raises where it cannot be one.
+Value check_value(lua_State *L, int index, Arena *arena, const char *what);
+// The fields of the table at `index` without functions; raises on a field that `known` (ends with
+// NULL) does not list.
+Value check_fields(lua_State *L, int index, Arena *arena, const char *call,
+                   const char *const *known);
+// A function in the table at `index`: pushed, or nothing pushed and false.
+bool push_function(lua_State *L, int index, const char *name);
+bool is_planning(const HostTask *task);
+MUST_CHECK Err host_procs(Host *host, Procs **out);
+MUST_CHECK Err host_net(Host *host, Net **out);
+void task_log(HostTask *task, int level, Str text);
+void task_fail(HostTask *task, Str message, Str error_class);
+void task_add_metric(HostTask *task, Str name, Str type, Value value, Value tags);
+void task_add_outputs(HostTask *task, Value outputs);
+// What the module's `idempotent` says of the task's properties.
+bool task_is_keyed(lua_State *L, HostTask *task);
+const char *class_of_err(const Err *err);
+void journal_start(Host *host, const ProcIdentity *identity);
+void journal_end(Host *host, const char *mark);
+
+// --- secrets and texts (text.c) -----------------------------------------------------------------
+
+// The text of a value in clear, in the arena.
+MUST_CHECK Err reveal(HostTask *task, Value value, Arena *arena, Str *out);
+// The text of a value with every secret masked.
+Str masked_text(HostTask *task, Value value, Arena *arena);
+Str mask_plain(HostTask *task, Str plain, Arena *arena);
+// A copy in which texts that hold a registered secret are masked.
+Value mask_value(HostTask *task, Value value, Arena *arena);
+// True for a handle, or a text with a registered secret in it.
+bool holds_secret(HostTask *task, Value value);
+Value make_concat(Arena *arena, Value parts);
+Value make_call(Arena *arena, Str filter, Value input);
+// A plain value under a name of ours, as a secret.
+Value make_secret(Host *host, Str name, Str plain, Arena *arena);
+
+// --- effects (effect.c) -------------------------------------------------------------------------
+
+// Describes an effect before it is performed; false where it must not be (plan). The description is
+// a map in any arena; working directory and secrets are replaced.
+bool effect(HostTask *task, Value description);
+
+// --- files (files.c) ----------------------------------------------------------------------------
+
+// Makes the working directory on first use.
+MUST_CHECK Err workdir_open(HostTask *task);
+void workdir_close(HostTask *task);
+// Opens beneath the directory; `create` makes parents. The path is relative, or absolute within it.
+MUST_CHECK Err workdir_open_file(HostTask *task, Str path, int flags, mode_t mode, int *out);
+MUST_CHECK Err workdir_write(HostTask *task, Str path, Str text, mode_t mode);
+MUST_CHECK Err workdir_copy(HostTask *task, int from, Str path);
+MUST_CHECK Err workdir_read(HostTask *task, Str path, size_t limit, Arena *arena, Str *out);
+// Relative paths of regular files, sorted.
+MUST_CHECK Err workdir_walk(HostTask *task, Arena *arena, Value *out);
+MUST_CHECK Err folder_walk(int folder, Arena *arena, Value *out);
+MUST_CHECK Err open_beneath(int folder, Str path, int flags, mode_t mode, int *out);
+MUST_CHECK Err make_parents(int folder, Str path);
+MUST_CHECK Err copy_all(int from, int to, const char *name);
+// The whole of `inputFiles`, and so on.
+MUST_CHECK Err write_input_files(HostTask *task, Value files, Arena *arena);
+MUST_CHECK Err write_namespace_files(HostTask *task, Value options, Arena *arena, uint32_t *count);
+MUST_CHECK Err store_output_files(HostTask *task, Value globs, Arena *arena, Value *out);
+int api_workdir(lua_State *L);
+
+// --- globs (glob.c) -----------------------------------------------------------------------------
+
+// Java's globs; `glob:` and `regex:` in front are matched against `absolute`.
+MUST_CHECK Err glob_matches(Str pattern, Str relative, Str absolute, bool *out);
+
+// --- objects (storage.c) ------------------------------------------------------------------------
+
+bool is_uri(Str text);
+// A readable descriptor of what a URI names; ERR_INPUT for other schemes.
+MUST_CHECK Err open_uri(HostTask *task, Str uri, int *out);
+// Stores what `fd` holds from its beginning; gives the URI in the arena.
+MUST_CHECK Err store_object(HostTask *task, int fd, Str name, Arena *arena, Str *uri);
+MUST_CHECK Err store_text(HostTask *task, Str text, Str name, Arena *arena, Str *uri);
+// A local copy with a path of its own.
+MUST_CHECK Err local_copy(HostTask *task, Str uri, Arena *arena, Str *path);
+// Replaces every URI in the text by the path of a local copy.
+MUST_CHECK Err localise(HostTask *task, Str text, Arena *arena, Str *out);
+MUST_CHECK Err namespace_file(HostTask *task, Str path, Arena *arena, Str *text);
+MUST_CHECK Err namespace_paths(HostTask *task, Arena *arena, Value *out);
+
+// --- what modules call --------------------------------------------------------------------------
+
+int api_exec(lua_State *L);
+int api_which(lua_State *L);
+int api_http(lua_State *L);
+int api_credentials(lua_State *L);
+int api_all(lua_State *L);
+void open_globals(Host *host, lua_State *L);  // leaves the table on the stack
+void add_state_functions(lua_State *L);       // to the table at the top
+void add_file_functions(lua_State *L);
+void add_storage_functions(lua_State *L);
+void add_codec_functions(lua_State *L);
+void add_text_functions(lua_State *L);
+void add_table(lua_State *L, const char *name, const luaL_Reg *functions);
+// The error value of host.fail: fills the task's end where it is one.
+bool take_failure(lua_State *L, int index, HostTask *task);
+
+#endif

@@ -1,0 +1,161 @@
+// preflight.c - what an artifact needs of this host, looked at before a task starts.
+#include "host/internal.h"
+
+#include <string.h>
+
+#include "base/crypto.h"
+#include "host/credentials.h"
+
+enum { HOST_WAIT_MS = 10000 };
+
+static void add_check(Arena *arena, Value checks, const char *kind, Str name, bool ok,
+                      Str message) {
+    Value check = value_map(arena);
+    value_map_set(arena, check, STR("kind"), value_text(str_from(kind)));
+    value_map_set(arena, check, STR("name"), value_text(str_dup(arena, name)));
+    value_map_set(arena, check, STR("ok"), value_bool(ok));
+    value_map_set(arena, check, STR("message"), value_text(str_dup(arena, message)));
+    value_list_add(arena, checks, check);
+}
+
+static const ValueList *listed(const Host *host, const char *name) {
+    const Value *list = value_map_get(host->options.artifact->manifest, str_from(name));
+    return list != NULL && list->kind == VALUE_LIST ? list->as.list : NULL;
+}
+
+// An entry is a text, or a map with a name.
+static Str name_of(Value entry) {
+    if (entry.kind == VALUE_TEXT) return entry.as.text;
+    return value_map_get_text(entry, STR("name"), STR(""));
+}
+
+static void check_secrets(Host *host, Arena *arena, Value checks) {
+    const ValueList *list = listed(host, "secrets");
+    for (uint32_t i = 0; list != NULL && i < list->count; i++) {
+        Str name = name_of(list->items[i]);
+        Value recipe = value_map(arena);
+        value_map_set(arena, recipe, STR("op"), value_text(STR("secret")));
+        value_map_set(arena, recipe, STR("name"), value_text(name));
+        Str space = value_map_get_text(list->items[i], STR("namespace"), STR(""));
+        if (space.len > 0) value_map_set(arena, recipe, STR("namespace"), value_text(space));
+        Str plain = {0};
+        Err err = host->options.secrets == NULL
+                      ? err_make(ERR_NOT_FOUND, "there are no secrets here")
+                      : secrets_reveal(host->options.secrets, &recipe, &plain);
+        add_check(arena, checks, "secret", name, err.code == ERR_NONE, str_from(err.text));
+    }
+}
+
+static void check_commands(Host *host, Arena *arena, Value checks) {
+    const ValueList *list = listed(host, "commands");
+    for (uint32_t i = 0; list != NULL && i < list->count; i++) {
+        Str name = name_of(list->items[i]), path = {0};
+        Err err = proc_find(str_to_c(arena, name), host->options.env, "/", arena, &path);
+        add_check(arena, checks, "command", name, err.code == ERR_NONE,
+                  err.code == ERR_NONE ? path : str_from(err.text));
+    }
+}
+
+static void check_images(Host *host, Arena *arena, Value checks) {
+    const ValueList *list = listed(host, "images");
+    bool on_host = host->options.runner == RUNNER_PROCESS;
+    for (uint32_t i = 0; list != NULL && i < list->count; i++) {
+        add_check(arena, checks, "image", name_of(list->items[i]), on_host,
+                  on_host ? STR("not used: tasks run as processes")
+                          : STR("containers cannot be run by this version: use --task-runner "
+                                "process to run the task on the host"));
+    }
+}
+
+static bool uses_kubernetes(const Host *host) {
+    const Plan *plan = &host->options.artifact->plan;
+    for (uint32_t i = 0; i < plan->module_count; i++) {
+        Str type = plan_text(plan, plan->modules[i].type);
+        if (str_starts_with(type, STR("io.kestra.plugin.kubernetes."))) return true;
+    }
+    return false;
+}
+
+static void check_handlers(const Host *host, Arena *arena, Value checks) {
+    const Plan *plan = &host->options.artifact->plan;
+    for (uint32_t i = 0; i < plan->module_count; i++) {
+        if (plan->modules[i].code != 0) continue;
+        add_check(arena, checks, "handler", plan_text(plan, plan->modules[i].type), false,
+                  STR("no handler is configured for this external type"));
+    }
+}
+
+// --- hosts --------------------------------------------------------------------------------------
+
+typedef struct Probe {
+    bool is_done;
+    bool is_reached;
+    Str message;
+    Arena *arena;
+} Probe;
+
+static void probe_ended(void *self, const NetResult *result) {
+    Probe *probe = self;
+    probe->is_done = true;
+    probe->is_reached = result->status != 0;  // any answer shows that it is there
+    probe->message = probe->is_reached
+                         ? str_printf(probe->arena, "answers (status %d)", (int)result->status)
+                         : str_dup(probe->arena, result->message);
+}
+
+static void probe_url(Host *host, Arena *arena, Value checks, Str name, NetStart *start) {
+    Net *net = NULL;
+    NetRequest *request = NULL;
+    Probe probe = {.arena = arena};
+    start->method = STR("HEAD");
+    start->save_fd = -1;
+    start->total_ms = HOST_WAIT_MS;
+    start->callbacks = (NetCallbacks){.ended = probe_ended, .self = &probe};
+    Err err = host_net(host, &net);
+    if (err.code == ERR_NONE) err = net_start(net, start, &request);
+    if (err.code != ERR_NONE) {
+        add_check(arena, checks, "host", name, false, str_from(err.text));
+        return;
+    }
+    while (!probe.is_done && loop_run_once(host->options.loop, -1)) {
+    }
+    if (!probe.is_done) net_cancel(request);
+    add_check(arena, checks, "host", name, probe.is_reached, probe.message);
+}
+
+static void check_hosts(Host *host, Arena *arena, Value checks) {
+    const ValueList *list = listed(host, "hosts");
+    for (uint32_t i = 0; list != NULL && i < list->count; i++) {
+        Str name = name_of(list->items[i]);
+        if (name.len == 0 || str_find(name, STR("{{"), 0) != STR_NOT_FOUND) continue;
+        NetStart start = {.url = str_find(name, STR("://"), 0) == STR_NOT_FOUND
+                                     ? str_printf(arena, "https://" STR_FMT "/", STR_ARG(name))
+                                     : name};
+        probe_url(host, arena, checks, name, &start);
+    }
+}
+
+static void check_cluster(Host *host, bool offline, Arena *arena, Value checks) {
+    Cluster cluster = {0};
+    Err err = cluster_find(host, value_null(), arena, &cluster);
+    add_check(arena, checks, "kubeconfig",
+              err.code == ERR_NONE ? cluster.server : STR("kubernetes"), err.code == ERR_NONE,
+              str_from(err.text));
+    if (err.code != ERR_NONE || offline) return;
+    NetStart start = {.url = str_concat(arena, cluster.server, STR("/version")),
+                      .ca = value_map_get_text(cluster.tls, STR("ca"), STR("")),
+                      .server_name = value_map_get_text(cluster.tls, STR("server_name"), STR("")),
+                      .is_insecure = value_map_get_bool(cluster.tls, STR("insecure"), false)};
+    probe_url(host, arena, checks, cluster.server, &start);
+}
+
+Err host_preflight(Host *host, bool offline, Arena *arena, Value *checks) {
+    *checks = value_list(arena);
+    check_secrets(host, arena, *checks);
+    check_commands(host, arena, *checks);
+    check_images(host, arena, *checks);
+    check_handlers(host, arena, *checks);
+    if (uses_kubernetes(host)) check_cluster(host, offline, arena, *checks);
+    if (!offline) check_hosts(host, arena, *checks);
+    return err_none();
+}
