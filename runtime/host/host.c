@@ -45,7 +45,7 @@ HostTask *call_begin(lua_State *L) {
 
 static LeafBudget strand_budget(void) {
     // Of a whole attempt, waits not counted. A module that computes longer than this is broken.
-    static const LeafLimits limits = {.steps = 1000 * 1000 * 1000, .milliseconds = 20 * 1000};
+    static const LeafLimits limits = {.steps = 200 * 1000 * 1000, .milliseconds = 5 * 1000};
     return leaf_budget(&limits);
 }
 
@@ -141,6 +141,7 @@ void wait_drop(Wait *wait) {
 static int wait_over(lua_State *L, int status, lua_KContext context) {
     (void)status;
     Wait *wait = (Wait *)context;
+    wait->strand->wait = NULL;  // where `finish` raises, the Wait is dropped as one that is not used
     int count = wait->finish(L, wait);
     wait_free(wait);
     return count;

@@ -88,7 +88,10 @@ static Entry *add_entry(Secrets *secrets, Str recipe, Str plain, Kind kind) {
     copy[plain.len] = '\0';
     entry->plain = (Str){copy, plain.len};
     entry->kind = kind;
-    bool tells = (kind & (KIND_BOOL | KIND_NULL | KIND_UNDEFINED)) == 0;
+    // Of a joined text only the secret parts are to be masked, and those are known already: else a
+    // whole script, and each of its lines, would be hidden in every log.
+    bool is_joined = str_starts_with(recipe, STR("{\"op\":\"concat\""));
+    bool tells = !is_joined && (kind & (KIND_BOOL | KIND_NULL | KIND_UNDEFINED)) == 0;
     if (tells && secrets->source.on_plain != NULL) {
         secrets->source.on_plain(secrets->source.self, entry->plain);
     }

@@ -2,6 +2,9 @@
 // may see.
 #include "world.h"
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
 static void outputs_are_collected_and_merged(void **state) {
     World *world = *state;
     run_body(world, "host.outputs({a = 1, b = 1}); host.log('INFO', 'hello');\n"
@@ -147,7 +150,8 @@ static void lib_modules_are_loaded_once(void **state) {
 
 static void a_declaration_with_a_typing_mistake_is_refused(void **state) {
     World *world = *state;
-    add_module(world, "test.Task", "return task { implements = 'x', rum = 1, run = function() end }");
+    add_module(world, "test.Task",
+               "return task { implements = 'x', rum = 1, run = function() end }");
     open_world(world);
     perform(world, "{}");
     assert_false(world->is_ok);
@@ -159,8 +163,6 @@ static void a_module_that_never_ends_is_ended(void **state) {
     run_body(world, "while true do pcall(function() while true do end end) end");
     assert_false(world->is_ok);
     assert_str_equal(world->message, STR("the task module computed for too long"));
-    run_body(world, "while true do pcall(function() while true do end end) end");
-    assert_false(world->is_ok);
 }
 
 static void memory_ends_for_one_attempt_only(void **state) {
@@ -179,9 +181,10 @@ static void memory_ends_for_one_attempt_only(void **state) {
 static void waits_of_all_run_side_by_side(void **state) {
     World *world = *state;
     int64_t begin_ms = clock_system()->mono_ms(NULL);
-    run_body(world, "local function wait(n) return function() host.sleep(0.2) return n, n * 2 end end\n"
-                    "local r = host.all{wait(1), wait(2), wait(3), wait(4), n = 4}\n"
-                    "return { a = r[1][1], b = r[4][2], n = r[2].n, count = #r }");
+    run_body(world,
+             "local function wait(n) return function() host.sleep(0.2) return n, n * 2 end end\n"
+             "local r = host.all{wait(1), wait(2), wait(3), wait(4), n = 4}\n"
+             "return { a = r[1][1], b = r[4][2], n = r[2].n, count = #r }");
     assert_task_ok(world);
     assert_string_equal(json_of(world, world->outputs), "{\"a\":1,\"b\":8,\"count\":4,\"n\":2}");
     assert_true(clock_system()->mono_ms(NULL) - begin_ms < 700);
@@ -235,25 +238,31 @@ static void a_kill_calls_the_module_and_ends_its_processes(void **state) {
 
 static void what_is_waited_for_can_be_cancelled(void **state) {
     World *world = *state;
-    static const char *const bodies[] = {"host.sleep(100)", "host.http{url = 'http://192.0.2.1/'}",
-                                         "host.all{function() host.sleep(50) end, "
-                                         "function() host.exec{script = 'sleep 4803'} end}"};
     add_module(world, "test.Task",
                "return task { implements = 'x', run = function(props, host)\n"
                "if props.n == 0 then host.sleep(100)\n"
-               "elseif props.n == 1 then host.http{url = 'http://192.0.2.1/'}\n"
+               "elseif props.n == 1 then host.http{url = props.url}\n"
                "else host.all{function() host.sleep(50) end,\n"
                " function() host.exec{script = 'sleep 4803'} end} end end }");
     open_world(world);
-    for (size_t i = 0; i < COUNT(bodies); i++) {
-        test_row(i);
-        begin(world, str_printf(&world->arena, "{\"n\":%zu}", i).ptr);
+    // A server that takes connections and never answers.
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listener, 4), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    for (int i = 0; i < 3; i++) {
+        begin(world, str_printf(&world->arena, "{\"n\":%d,\"url\":\"http://127.0.0.1:%d/\"}", i,
+                                ntohs(address.sin_port))
+                         .ptr);
         LoopTimer *timer = loop_timer_new(world->loop, stop_now, world);
         loop_timer_start(timer, 100);
         finish(world);
         loop_timer_free(timer);
         assert_true(world->is_killed);
     }
+    close(listener);
 }
 
 static void recovery_follows_the_module_s_word(void **state) {
@@ -262,7 +271,11 @@ static void recovery_follows_the_module_s_word(void **state) {
         const char *word;
         HostRecovery way;
     } rows[] = {
-        {"yes", HOST_RERUN}, {"keyed", HOST_RERUN_KEYED}, {"no", HOST_ASK}, {"?", HOST_ASK}};
+        {"yes",   HOST_RERUN      },
+        {"keyed", HOST_RERUN_KEYED},
+        {"no",    HOST_ASK        },
+        {"?",     HOST_ASK        }
+    };
     add_module(world, "test.Task",
                "return task { implements = 'x', run = function() end,\n"
                "idempotent = function(props) return props.word end }");
@@ -282,15 +295,16 @@ static void recovery_follows_the_module_s_word(void **state) {
 
 static void recover_looks_it_up_or_runs_again(void **state) {
     World *world = *state;
-    add_module(world, "test.Task",
-               "return task { implements = 'x', run = function() return { from = 'run' } end,\n"
-               "recover = function(props, host, last)\n"
-               " if last.checkpoint.id == nil then return host.again() end\n"
-               " return { from = 'recover', id = last.checkpoint.id, attempt = last.attempt } end }");
+    add_module(
+        world, "test.Task",
+        "return task { implements = 'x', run = function() return { from = 'run' } end,\n"
+        "recover = function(props, host, last)\n"
+        " if last.checkpoint.id == nil then return host.again() end\n"
+        " return { from = 'recover', id = last.checkpoint.id, attempt = last.attempt } end }");
     open_world(world);
     world->is_recovery = true;
-    assert_ok(json_parse(STR("{\"id\":\"r7\"}"), (JsonLimits){0}, &world->arena,
-                         &world->checkpoint));
+    assert_ok(
+        json_parse(STR("{\"id\":\"r7\"}"), (JsonLimits){0}, &world->arena, &world->checkpoint));
     perform(world, "{}");
     assert_task_ok(world);
     assert_string_equal(json_of(world, world->outputs),
@@ -306,38 +320,40 @@ static void key_values_are_kept(void **state) {
     StoreOptions options = {.folder = str_printf(&world->arena, "%s/store", world->folder).ptr};
     assert_ok(store_open(&options, &world->store));
     world->options.store = world->store;
-    run_body(world,
-             "assert(host.kv.set('k', {a = {1, 2}}))\n"
-             "local none, message = host.kv.set('k', 2, {overwrite = false})\n"
-             "local r = { found = host.kv.get('k'), none = host.kv.get('other') == nil,\n"
-             " refused = none == nil and message ~= nil, keys = host.kv.keys() }\n"
-             "r.deleted = host.kv.delete('k') r.again = host.kv.delete('k')\n"
-             "r.secret = host.kv.set('s', host.secret('TOKEN')) == nil return r");
+    run_body(world, "assert(host.kv.set('k', {a = {1, 2}}))\n"
+                    "local none, message = host.kv.set('k', 2, {overwrite = false})\n"
+                    "local r = { found = host.kv.get('k'), none = host.kv.get('other') == nil,\n"
+                    " refused = none == nil and message ~= nil, keys = host.kv.keys() }\n"
+                    "r.deleted = host.kv.delete('k') r.again = host.kv.delete('k')\n"
+                    "r.secret = host.kv.set('s', host.secret('TOKEN')) == nil return r");
     assert_task_ok(world);
-    assert_string_equal(json_of(world, world->outputs),
-                        "{\"again\":false,\"deleted\":true,\"found\":{\"a\":[1,2]},\"keys\":[\"k\"],"
-                        "\"none\":true,\"refused\":true,\"secret\":true}");
+    assert_string_equal(
+        json_of(world, world->outputs),
+        "{\"again\":false,\"deleted\":true,\"found\":{\"a\":[1,2]},\"keys\":[\"k\"],"
+        "\"none\":true,\"refused\":true,\"secret\":true}");
 }
 
 static void texts_are_read_and_written(void **state) {
     World *world = *state;
-    run_body(world,
-             "local docs = host.yaml.decode_all('a: 1\\n---\\n# nothing\\n--- \\nb: |\\n  x\\n...\\n')\n"
-             "local found = host.re.find('(\\\\d+)-(\\\\d+)', 'ab 12-34 c')\n"
-             "local rows = host.csv.decode('a,b\\n1,\"x,\"\"y\"\"\"\\n', {header = true})\n"
-             "return { json = host.json.encode(host.json.decode('{\"b\":1,\"a\":[1,null]}')),\n"
-             "docs = #docs, b = docs[2].b, bad = host.json.decode('{') == nil,\n"
-             "bad_yaml = host.yaml.decode_all('a: [') == nil,\n"
-             "re = found[1] .. found[3] .. found.start .. found.finish,\n"
-             "all = host.re.matches('a+', 'aaa') and not host.re.matches('a+', 'ab'),\n"
-             "replaced = host.re.replace('b', 'abc', '<$0>'), csv = rows[1].b,\n"
-             "csv_text = host.csv.encode({{a = 1, b = 'x,y'}}),\n"
-             "sha = host.hash('sha256', 'abc'):sub(1, 8), hmac = #host.hmac('sha256', 'k', 'x'),\n"
-             "b64 = host.base64.encode('hi?') .. host.base64.decode('aGk_'),\n"
-             "url = host.url.encode('a b/ä'), query = host.url.query(host.map{{'q', 'a b'}, {'l', {'1', '2'}}}),\n"
-             "lines = #host.lines('a\\r\\nb\\n\\n'), text = host.text({b = 1, a = 'x'}),\n"
-             "joined = host.join{'a', 1, true}, seconds = host.duration('PT1M30S'),\n"
-             "uuid = #host.uuid(), random = host.random() < 1, now = host.now() > 1e12 }");
+    run_body(
+        world,
+        "local docs = host.yaml.decode_all('a: 1\\n---\\n# nothing\\n--- \\nb: |\\n  x\\n...\\n')\n"
+        "local found = host.re.find('(\\\\d+)-(\\\\d+)', 'ab 12-34 c')\n"
+        "local rows = host.csv.decode('a,b\\n1,\"x,\"\"y\"\"\"\\n', {header = true})\n"
+        "return { json = host.json.encode(host.json.decode('{\"b\":1,\"a\":[1,null]}')),\n"
+        "docs = #docs, b = docs[2].b, bad = host.json.decode('{') == nil,\n"
+        "bad_yaml = host.yaml.decode_all('a: [') == nil,\n"
+        "re = found[1] .. found[3] .. found.start .. found.finish,\n"
+        "all = host.re.matches('a+', 'aaa') and not host.re.matches('a+', 'ab'),\n"
+        "replaced = host.re.replace('b', 'abc', '<$0>'), csv = rows[1].b,\n"
+        "csv_text = host.csv.encode({{a = 1, b = 'x,y'}}),\n"
+        "sha = host.hash('sha256', 'abc'):sub(1, 8), hmac = #host.hmac('sha256', 'k', 'x'),\n"
+        "b64 = host.base64.encode('hi?') .. host.base64.decode('aGk_'),\n"
+        "url = host.url.encode('a b/ä'), query = host.url.query(host.map{{'q', 'a b'}, {'l', {'1', "
+        "'2'}}}),\n"
+        "lines = #host.lines('a\\r\\nb\\n\\n'), text = host.text({b = 1, a = 'x'}),\n"
+        "joined = host.join{'a', 1, true}, seconds = host.duration('PT1M30S'),\n"
+        "uuid = #host.uuid(), random = host.random() < 1, now = host.now() > 1e12 }");
     assert_task_ok(world);
     assert_string_equal(
         json_of(world, world->outputs),
@@ -357,14 +373,14 @@ static void a_secret_is_a_handle_that_prints_masked(void **state) {
              "host.log('INFO', joined) host.log('INFO', 'plain ' .. tostring(token))\n"
              "local missing, message = host.secret('NONE')\n"
              "return { is = host.is_secret(token) and host.is_secret(joined),\n"
-             " concat = pcall(function() return 'a' .. token end),\n"
+             " concat = host.is_secret('a' .. token),\n"
              " encoded = host.is_secret(host.base64.encode(token)), missing = missing == nil,\n"
              " message = message, token = token, json = host.json.encode({t = token}) }");
     assert_task_ok(world);
     assert_has(log_of(world), "INFO x-******\nINFO plain ******\n");
     const char *outputs = json_of(world, world->outputs);
     assert_has(outputs, "\"is\":true");
-    assert_has(outputs, "\"concat\":false");
+    assert_has(outputs, "\"concat\":true");
     assert_has(outputs, "\"encoded\":true");
     assert_has(outputs, "'NONE'");
     assert_null(strstr(outputs, TOKEN));

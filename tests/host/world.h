@@ -197,8 +197,8 @@ static inline void begin(World *world, const char *props_json) {
     HostStart start = {
         .task_id = STR("mytask"),
         .task_type = str_from(world->types[0]),
-        .run_id = str_from(world->run_id != NULL ? world->run_id
-                                                 : "0123456789abcdef0123456789abcdef"),
+        .run_id =
+            str_from(world->run_id != NULL ? world->run_id : "0123456789abcdef0123456789abcdef"),
         .attempt = 1,
         .props = props,
         .context = value_map(&world->arena),
@@ -215,7 +215,8 @@ static inline void begin(World *world, const char *props_json) {
 
 static inline void finish(World *world) {
     while (world->ended == 0) {
-        loop_run(world->loop);
+        bool was_stopped = loop_run(world->loop);
+        assert_true(was_stopped || world->ended == 1);  // else nothing is left that could end it
     }
     assert_int_equal(world->ended, 1);
     loop_run_once(world->loop, 0);
