@@ -415,7 +415,7 @@ static Err matches_any(HostTask *task, Value globs, Str path, bool *out) {
     *out = false;
     for (uint32_t i = 0; i < globs.as.list->count && !*out; i++) {
         Value glob = globs.as.list->items[i];
-        if (glob.kind == VALUE_TEXT) TRY(glob_matches(glob.as.text, path, absolute, out));
+        if (glob.kind == VALUE_TEXT) TRY(file_glob_matches(glob.as.text, path, absolute, out));
     }
     return err_none();
 }

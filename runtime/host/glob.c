@@ -80,7 +80,7 @@ static Err match(Str expression, Str text, bool *out) {
     return err;
 }
 
-Err glob_matches(Str pattern, Str relative, Str absolute, bool *out) {
+Err file_glob_matches(Str pattern, Str relative, Str absolute, bool *out) {
     *out = false;
     if (pattern.len > PATTERN_MAX) return err_make(ERR_LIMIT, "a pattern is too long");
     if (str_starts_with(pattern, STR("regex:"))) {

@@ -141,7 +141,8 @@ void wait_drop(Wait *wait) {
 static int wait_over(lua_State *L, int status, lua_KContext context) {
     (void)status;
     Wait *wait = (Wait *)context;
-    wait->strand->wait = NULL;  // where `finish` raises, the Wait is dropped as one that is not used
+    wait->strand->wait =
+        NULL;  // where `finish` raises, the Wait is dropped as one that is not used
     int count = wait->finish(L, wait);
     wait_free(wait);
     return count;

@@ -68,11 +68,11 @@ Err write_input_files(HostTask *task, Value files, Arena *arena) {
 // A pattern without a leading `/` or wildcard matches in folders as well.
 static Err pattern_matches(Str pattern, Str path, Arena *arena, bool *out) {
     if (str_starts_with(pattern, STR("/"))) {
-        return glob_matches(str_slice(pattern, 1, pattern.len), path, path, out);
+        return file_glob_matches(str_slice(pattern, 1, pattern.len), path, path, out);
     }
-    TRY(glob_matches(pattern, path, path, out));
+    TRY(file_glob_matches(pattern, path, path, out));
     if (*out || pattern.len == 0 || strchr("*?[{", pattern.ptr[0]) != NULL) return err_none();
-    return glob_matches(str_concat(arena, STR("**/"), pattern), path, path, out);
+    return file_glob_matches(str_concat(arena, STR("**/"), pattern), path, path, out);
 }
 
 static Err any_pattern(const Value *patterns, Str path, Arena *arena, bool *out) {
@@ -234,7 +234,7 @@ Err store_output_files(HostTask *task, Value globs, Arena *arena, Value *out) {
         for (uint32_t g = 0; g < globs.as.list->count && !is_wanted; g++) {
             Value glob = globs.as.list->items[g];
             if (glob.kind == VALUE_TEXT) {
-                TRY(glob_matches(glob.as.text, path, absolute, &is_wanted));
+                TRY(file_glob_matches(glob.as.text, path, absolute, &is_wanted));
             }
         }
         if (!is_wanted) continue;

@@ -199,7 +199,7 @@ int api_workdir(lua_State *L);
 // --- globs (glob.c) -----------------------------------------------------------------------------
 
 // Java's globs; `glob:` and `regex:` in front are matched against `absolute`.
-MUST_CHECK Err glob_matches(Str pattern, Str relative, Str absolute, bool *out);
+MUST_CHECK Err file_glob_matches(Str pattern, Str relative, Str absolute, bool *out);
 
 // --- objects (storage.c) ------------------------------------------------------------------------
 

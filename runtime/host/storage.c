@@ -399,7 +399,8 @@ static int ns_list(lua_State *L) {
         bool is_wanted = globs.kind != VALUE_LIST;
         for (uint32_t g = 0; !is_wanted && err.code == ERR_NONE && g < globs.as.list->count; g++) {
             Value glob = globs.as.list->items[g];
-            if (glob.kind == VALUE_TEXT) err = glob_matches(glob.as.text, path, path, &is_wanted);
+            if (glob.kind == VALUE_TEXT)
+                err = file_glob_matches(glob.as.text, path, path, &is_wanted);
         }
         if (is_wanted) value_list_add(&task->call, out, all.as.list->items[i]);
     }
