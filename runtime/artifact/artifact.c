@@ -66,7 +66,7 @@ void artifact_seal(ArtifactWriter *writer, const SecretKey *keys, size_t key_cou
     buffer_add_bytes(out, ARTIFACT_MAGIC, 8);
     buffer_add_u32(out, ARTIFACT_VERSION);
     buffer_add_u32(out, writer->count);
-    size_t offset = HEAD_SIZE + (size_t)writer->count * ENTRY_SIZE;
+    size_t offset = HEAD_SIZE + (size_t)writer->count * ENTRY_SIZE + HASH_SIZE;
     for (uint32_t i = 0; i < writer->count; i++) {
         const PendingSection *section = &writer->sections[i];
         Hash hash = hash_bytes(buffer_str(&section->bytes));
@@ -78,6 +78,7 @@ void artifact_seal(ArtifactWriter *writer, const SecretKey *keys, size_t key_cou
         offset += aligned(section->bytes.len);
     }
     Hash digest = hash_bytes((Str){out->ptr + start, out->len - start});
+    buffer_add_bytes(out, digest.bytes, sizeof digest.bytes);
     for (uint32_t i = 0; i < writer->count; i++) {
         size_t size = writer->sections[i].bytes.len;
         buffer_add(out, buffer_str(&writer->sections[i].bytes));
@@ -221,11 +222,14 @@ Err artifact_open(Str bytes, Artifact *out) {
     }
     uint64_t count = read_number(bytes, 12, 4);
     size_t table_end = HEAD_SIZE + (size_t)count * ENTRY_SIZE;
-    if (count == 0 || count > ARTIFACT_SECTIONS_MAX || table_end > bytes.len) {
+    if (count == 0 || count > ARTIFACT_SECTIONS_MAX || table_end + HASH_SIZE > bytes.len) {
         return refuse("the artifact is truncated or damaged: its section table");
     }
     out->digest = hash_bytes(str_slice(bytes, 0, table_end));
-    size_t expected = table_end;
+    if (memcmp(out->digest.bytes, bytes.ptr + table_end, HASH_SIZE) != 0) {
+        return refuse("the artifact is damaged: its section table does not match its digest");
+    }
+    size_t expected = table_end + HASH_SIZE;
     for (uint32_t i = 0; i < count; i++) {
         TRY(open_section(bytes, i, &expected, out));
         out->section_count = i + 1;

@@ -81,6 +81,22 @@ static void every_flipped_bit_is_refused(void **state) {
     buffer_release(&bytes);
 }
 
+static void every_flipped_bit_of_an_unsigned_artifact_is_refused(void **state) {
+    (void)state;
+    assert_ok(crypto_init());
+    Buffer bytes = {0};
+    make_artifact(NULL, 0, &bytes);
+    Artifact artifact;
+    assert_ok(artifact_open(buffer_str(&bytes), &artifact));
+    for (size_t bit = 0; bit < bytes.len * 8; bit++) {
+        bytes.ptr[bit / 8] = (char)(bytes.ptr[bit / 8] ^ (1 << bit % 8));
+        Err err = artifact_open(buffer_str(&bytes), &artifact);
+        if (err.code == ERR_NONE) fail_msg("bit %zu was not noticed", bit);
+        bytes.ptr[bit / 8] = (char)(bytes.ptr[bit / 8] ^ (1 << bit % 8));
+    }
+    buffer_release(&bytes);
+}
+
 static void every_truncation_is_refused(void **state) {
     (void)state;
     Buffer bytes = {0};
@@ -191,6 +207,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_sealed_opens),
         cmocka_unit_test(every_flipped_bit_is_refused),
+        cmocka_unit_test(every_flipped_bit_of_an_unsigned_artifact_is_refused),
         cmocka_unit_test(every_truncation_is_refused),
         cmocka_unit_test(the_same_input_gives_the_same_bytes),
         cmocka_unit_test(other_versions_are_refused_with_both_numbers),
