@@ -37,12 +37,15 @@ static Variable *add_variable(Emitter *emitter, Scope *scope, Str name) {
 static void declare(Emitter *emitter, Scope *scope, const Parts *parts) {
     for (uint32_t i = 0; i < parts->count; i++) {
         const Part *part = parts->items[i];
+        const Variable *variable = NULL;
+        Str name;
         switch (part->kind) {
         case PART_SET:
             if (find_variable(scope, part->text) != NULL) break;
             if (visible_variable(emitter, part->text) != NULL) break;
-            emit_line(emitter, STR_FMT " = nil",
-                      STR_ARG(slot_name(emitter, add_variable(emitter, scope, part->text)->slot)));
+            variable = add_variable(emitter, scope, part->text);
+            name = slot_name(emitter, variable->slot);
+            emit_line(emitter, STR_FMT " = nil", STR_ARG(name));
             break;
         case PART_IF:
             for (uint32_t b = 0; b < part->branches.count; b++) {
