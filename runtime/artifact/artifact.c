@@ -15,12 +15,14 @@ enum {
     HEAD_SIZE = 16,
     ENTRY_SIZE = 56,
     FLAG_CRITICAL = 1,
-    SIGNATURE_SIZE = 2 + KEY_ID_SIZE + SIGN_SIZE
+    SIGNATURE_SIZE = 2 + KEY_ID_SIZE + SIGN_SIZE + SIGN_PUBLIC_SIZE
 };
 
-// The signature block: "SIGN", u32 count, then per signature minisign's `Ed`, key id, 64 bytes over
-// the digest.
-enum { SIGN_BLOCK_HEAD = 8 };
+// The block behind the sections: "SIGN", u32 count, the digest, per signature minisign's `Ed`, key
+// id and 64 bytes over the digest, then the public key; last BLAKE2b-256 of the block before it. So
+// damage anywhere is noticed without a trust file, in an unsigned artifact too, and so is a
+// signature that does not match. Whether a key is trusted is another question.
+enum { SIGN_BLOCK_HEAD = 8 + HASH_SIZE };
 
 typedef struct PendingSection {
     char tag[5];
@@ -66,7 +68,7 @@ void artifact_seal(ArtifactWriter *writer, const SecretKey *keys, size_t key_cou
     buffer_add_bytes(out, ARTIFACT_MAGIC, 8);
     buffer_add_u32(out, ARTIFACT_VERSION);
     buffer_add_u32(out, writer->count);
-    size_t offset = HEAD_SIZE + (size_t)writer->count * ENTRY_SIZE + HASH_SIZE;
+    size_t offset = HEAD_SIZE + (size_t)writer->count * ENTRY_SIZE;
     for (uint32_t i = 0; i < writer->count; i++) {
         const PendingSection *section = &writer->sections[i];
         Hash hash = hash_bytes(buffer_str(&section->bytes));
@@ -78,15 +80,15 @@ void artifact_seal(ArtifactWriter *writer, const SecretKey *keys, size_t key_cou
         offset += aligned(section->bytes.len);
     }
     Hash digest = hash_bytes((Str){out->ptr + start, out->len - start});
-    buffer_add_bytes(out, digest.bytes, sizeof digest.bytes);
     for (uint32_t i = 0; i < writer->count; i++) {
         size_t size = writer->sections[i].bytes.len;
         buffer_add(out, buffer_str(&writer->sections[i].bytes));
         buffer_add_repeat(out, '\0', aligned(size) - size);
     }
-    if (key_count == 0) return;
+    size_t block = out->len;
     buffer_add(out, STR("SIGN"));
     buffer_add_u32(out, (uint32_t)key_count);
+    buffer_add_bytes(out, digest.bytes, sizeof digest.bytes);
     for (size_t i = 0; i < key_count; i++) {
         uint8_t signature[SIGN_SIZE];
         sign_detached(signature, (Str){(const char *)digest.bytes, sizeof digest.bytes},
@@ -94,7 +96,11 @@ void artifact_seal(ArtifactWriter *writer, const SecretKey *keys, size_t key_cou
         buffer_add(out, STR("Ed"));
         buffer_add_bytes(out, keys[i].id, KEY_ID_SIZE);
         buffer_add_bytes(out, signature, sizeof signature);
+        // The second half of an Ed25519 secret key is the public key.
+        buffer_add_bytes(out, keys[i].key + SIGN_SECRET_SIZE - SIGN_PUBLIC_SIZE, SIGN_PUBLIC_SIZE);
     }
+    Hash check = hash_bytes((Str){out->ptr + block, out->len - block});
+    buffer_add_bytes(out, check.bytes, sizeof check.bytes);
 }
 
 // --- reading ------------------------------------------------------------------------------------
@@ -178,23 +184,38 @@ static Err open_section(Str bytes, uint32_t number, size_t *expected, Artifact *
     return err_none();
 }
 
-static Err open_signatures(Str block, Artifact *out) {
-    if (block.len == 0) return err_none();
-    if (block.len < SIGN_BLOCK_HEAD || !str_starts_with(block, STR("SIGN"))) {
+static Err open_signature(Str one, uint32_t number, Artifact *out) {
+    if (!str_starts_with(one, STR("Ed"))) {
         return refuse("the artifact's signature block is malformed");
     }
-    uint64_t count = read_number(block, 4, 4);
-    bool fits = count > 0 && count <= ARTIFACT_SIGNATURES_MAX &&
-                block.len == SIGN_BLOCK_HEAD + count * SIGNATURE_SIZE;
-    if (!fits) return refuse("the artifact's signature block is malformed");
-    for (size_t i = 0; i < count; i++) {
-        Str one = str_slice(block, SIGN_BLOCK_HEAD + i * SIGNATURE_SIZE,
-                            SIGN_BLOCK_HEAD + (i + 1) * SIGNATURE_SIZE);
-        if (!str_starts_with(one, STR("Ed"))) {
-            return refuse("the artifact's signature block is malformed");
-        }
-        memcpy(out->signatures[i].key_id, one.ptr + 2, KEY_ID_SIZE);
-        memcpy(out->signatures[i].bytes, one.ptr + 2 + KEY_ID_SIZE, SIGN_SIZE);
+    Signature *signature = &out->signatures[number];
+    memcpy(signature->key_id, one.ptr + 2, KEY_ID_SIZE);
+    memcpy(signature->bytes, one.ptr + 2 + KEY_ID_SIZE, SIGN_SIZE);
+    const uint8_t *key = (const uint8_t *)one.ptr + 2 + KEY_ID_SIZE + SIGN_SIZE;
+    Str digest = {(const char *)out->digest.bytes, sizeof out->digest.bytes};
+    if (!sign_verify(signature->bytes, digest, key)) {
+        return refuse("the artifact's signature does not match its content");
+    }
+    return err_none();
+}
+
+static Err open_signatures(Str block, Artifact *out) {
+    uint64_t count = block.len < SIGN_BLOCK_HEAD ? 0 : read_number(block, 4, 4);
+    bool fits = str_starts_with(block, STR("SIGN")) && count <= ARTIFACT_SIGNATURES_MAX &&
+                block.len == SIGN_BLOCK_HEAD + count * SIGNATURE_SIZE + HASH_SIZE;
+    if (!fits) {
+        return refuse("the artifact is truncated or damaged: its signature block is malformed");
+    }
+    Hash check = hash_bytes(str_slice(block, 0, block.len - HASH_SIZE));
+    if (memcmp(check.bytes, block.ptr + block.len - HASH_SIZE, HASH_SIZE) != 0) {
+        return refuse("the artifact's signature block is damaged");
+    }
+    if (memcmp(out->digest.bytes, block.ptr + 8, HASH_SIZE) != 0) {
+        return refuse("the artifact is damaged: its section table does not match its digest");
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        size_t at = SIGN_BLOCK_HEAD + (size_t)i * SIGNATURE_SIZE;
+        TRY(open_signature(str_slice(block, at, at + SIGNATURE_SIZE), i, out));
     }
     out->signature_count = (uint32_t)count;
     return err_none();
@@ -222,14 +243,11 @@ Err artifact_open(Str bytes, Artifact *out) {
     }
     uint64_t count = read_number(bytes, 12, 4);
     size_t table_end = HEAD_SIZE + (size_t)count * ENTRY_SIZE;
-    if (count == 0 || count > ARTIFACT_SECTIONS_MAX || table_end + HASH_SIZE > bytes.len) {
+    if (count == 0 || count > ARTIFACT_SECTIONS_MAX || table_end > bytes.len) {
         return refuse("the artifact is truncated or damaged: its section table");
     }
     out->digest = hash_bytes(str_slice(bytes, 0, table_end));
-    if (memcmp(out->digest.bytes, bytes.ptr + table_end, HASH_SIZE) != 0) {
-        return refuse("the artifact is damaged: its section table does not match its digest");
-    }
-    size_t expected = table_end + HASH_SIZE;
+    size_t expected = table_end;
     for (uint32_t i = 0; i < count; i++) {
         TRY(open_section(bytes, i, &expected, out));
         out->section_count = i + 1;

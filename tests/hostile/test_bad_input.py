@@ -93,7 +93,7 @@ def test_artifacts_that_are_none():
             cut.write_bytes(whole[:size])
             refused([flowtest.FLOWRUN, "run", cut, *state], 3)
         artifact.chmod(0o666)
-        refused([flowtest.FLOWRUN, "run", artifact, *state], 3, "write")
+        refused([flowtest.FLOWRUN, "run", artifact, *state], 3, "written by others")
 
 
 def test_two_hundred_flipped_bits_through_the_program():
@@ -213,7 +213,7 @@ def test_an_unreachable_cluster_names_it():
             'apiVersion: v1\nkind: Config\nclusters: [{name: t, cluster: {server: "http://127.0.0.1:9"}}]\n'
             "users: [{name: t, user: {token: x}}]\ncontexts: [{name: t, context: {cluster: t, user: t}}]\ncurrent-context: t\n"
         )
-        refused([flowtest.FLOWRUN, "run", artifact, "--state-dir", folder / "state"], 1, "127.0.0.1:9",
+        refused([flowtest.FLOWRUN, "run", artifact, "--state-dir", folder / "state"], 1, "127.0.0.1 port 9",
                 env={"KUBECONFIG": str(folder / "kubeconfig")}, timeout=90)
 
 
