@@ -42,7 +42,7 @@ Err open_beneath(int folder, Str path, int flags, mode_t mode, int *out) {
     memcpy(name, path.ptr, path.len);
     name[path.len] = '\0';
     struct open_how how = {
-        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOCTTY),
+        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | ((flags & O_PATH) == 0 ? O_NOCTTY : 0)),
         .mode = (flags & O_CREAT) != 0 ? mode : 0,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
     };

@@ -200,13 +200,16 @@ Err local_copy(HostTask *task, Str uri, Arena *arena, Str *path) {
     return err_none();
 }
 
+// Behind the URI that begins before `at`. Punctuation at its end is the shell's.
 static size_t uri_end(Str text, size_t at) {
+    size_t from = at;
     while (at < text.len) {
         unsigned char c = (unsigned char)text.ptr[at];
         bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
         if (!is_word && strchr("-._+~#=/,:;", c) == NULL) break;
         at++;
     }
+    while (at > from && strchr(",:;", text.ptr[at - 1]) != NULL) at--;
     return at;
 }
 
