@@ -58,15 +58,22 @@ static void plan_input(Planner *planner, const InputDecl *input, const Task *tas
     plan_values(planner, input, &row);
     *LIST_ADD(planner->arena, &draft->inputs, PlanInput) = row;
     Str name = str_printf(planner->arena, "input '" STR_FMT "'", STR_ARG(input->id));
-    plan_leaf(planner, TARGET_OF(TARGET_INPUT, index, PlanInput, defaults), LEAF_OBJECT,
-              input->defaults, NULL, task,
-              str_printf(planner->arena, "default of " STR_FMT, STR_ARG(name)));
-    plan_leaf(planner, TARGET_OF(TARGET_INPUT, index, PlanInput, condition), LEAF_TYPED,
-              input->condition, NULL, task,
-              str_printf(planner->arena, "condition of " STR_FMT, STR_ARG(name)));
-    plan_leaf(planner, TARGET_OF(TARGET_INPUT, index, PlanInput, expression), LEAF_TYPED,
-              input->expression, NULL, task,
-              str_printf(planner->arena, "values of " STR_FMT, STR_ARG(name)));
+    plan_leaf(planner, TARGET_OF(TARGET_INPUT, index, PlanInput, defaults),
+              (LeafSpec){.mode = LEAF_OBJECT,
+                         .node = input->defaults,
+                         .task = task,
+                         .what = str_printf(planner->arena, "default of " STR_FMT, STR_ARG(name))});
+    plan_leaf(
+        planner, TARGET_OF(TARGET_INPUT, index, PlanInput, condition),
+        (LeafSpec){.mode = LEAF_TYPED,
+                   .node = input->condition,
+                   .task = task,
+                   .what = str_printf(planner->arena, "condition of " STR_FMT, STR_ARG(name))});
+    plan_leaf(planner, TARGET_OF(TARGET_INPUT, index, PlanInput, expression),
+              (LeafSpec){.mode = LEAF_TYPED,
+                         .node = input->expression,
+                         .task = task,
+                         .what = str_printf(planner->arena, "values of " STR_FMT, STR_ARG(name))});
 }
 
 // The fields of a form are inputs with dotted ids; the form itself has no value of its own.
@@ -159,9 +166,11 @@ static void plan_outputs(Planner *planner) {
             .item_type = (uint8_t)item_type,
             .flags = output->is_required ? INPUT_REQUIRED : 0,
         };
-        plan_leaf(planner, TARGET_OF(TARGET_OUTPUT, i, PlanOutput, value), LEAF_OBJECT,
-                  output->value, NULL, NULL,
-                  str_printf(planner->arena, "output '" STR_FMT "'", STR_ARG(output->id)));
+        plan_leaf(planner, TARGET_OF(TARGET_OUTPUT, i, PlanOutput, value),
+                  (LeafSpec){.mode = LEAF_OBJECT,
+                             .node = output->value,
+                             .what = str_printf(planner->arena, "output '" STR_FMT "'",
+                                                STR_ARG(output->id))});
     }
 }
 
@@ -197,8 +206,10 @@ static void plan_slas(Planner *planner) {
         };
         row.labels = plan_labels(planner, plan_member(item, "labels"), &row.label_count);
         *LIST_ADD(planner->arena, &draft->slas, PlanSla) = row;
-        plan_leaf(planner, TARGET_OF(TARGET_SLA, index, PlanSla, assertion), LEAF_CONDITION,
-                  plan_member(item, "assert"), NULL, NULL, STR("assertion of an SLA"));
+        plan_leaf(planner, TARGET_OF(TARGET_SLA, index, PlanSla, assertion),
+                  (LeafSpec){.mode = LEAF_CONDITION,
+                             .node = plan_member(item, "assert"),
+                             .what = STR("assertion of an SLA")});
     }
 }
 
@@ -219,8 +230,9 @@ static void plan_checks(Planner *planner) {
             .style = word_index(plan_member(item, "style"), styles, COUNT(styles), 3),
             .behavior = word_index(plan_member(item, "behavior"), behaviors, COUNT(behaviors), 0),
         };
-        plan_leaf(planner, TARGET_OF(TARGET_CHECK, index, PlanCheck, condition), LEAF_TYPED,
-                  condition, NULL, NULL, STR("condition of a check"));
+        plan_leaf(
+            planner, TARGET_OF(TARGET_CHECK, index, PlanCheck, condition),
+            (LeafSpec){.mode = LEAF_TYPED, .node = condition, .what = STR("condition of a check")});
     }
 }
 
@@ -272,8 +284,11 @@ static void plan_trigger(Planner *planner, const TriggerDecl *trigger) {
             *LIST_ADD(planner->arena, &spec->properties, Property) = rendered.items[i];
         }
     }
-    plan_leaf(planner, TARGET_OF(TARGET_TRIGGER, index, PlanTrigger, condition), LEAF_CONDITION,
-              when, NULL, NULL, str_printf(planner->arena, "condition of " STR_FMT, STR_ARG(name)));
+    plan_leaf(
+        planner, TARGET_OF(TARGET_TRIGGER, index, PlanTrigger, condition),
+        (LeafSpec){.mode = LEAF_CONDITION,
+                   .node = when,
+                   .what = str_printf(planner->arena, "condition of " STR_FMT, STR_ARG(name))});
 }
 
 void plan_declarations(Planner *planner) {

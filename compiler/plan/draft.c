@@ -68,16 +68,9 @@ static LeafSpec *add_leaf(Planner *planner, Target target) {
     return LIST_ADD(planner->arena, &planner->draft->leaves, LeafSpec);
 }
 
-LeafSpec *plan_leaf(Planner *planner, Target target, LeafMode mode, const Node *node,
-                    const Prop *schema, const Task *task, Str what) {
-    if (node == NULL || node->type == YAML_HOLE || node_is_null(node)) return NULL;
-    LeafSpec *spec = add_leaf(planner, target);
-    spec->mode = mode;
-    spec->node = node;
-    spec->schema = schema;
-    spec->task = task;
-    spec->what = what;
-    return spec;
+void plan_leaf(Planner *planner, Target target, LeafSpec leaf) {
+    if (leaf.node == NULL || leaf.node->type == YAML_HOLE || node_is_null(leaf.node)) return;
+    *add_leaf(planner, target) = leaf;
 }
 
 LeafSpec *plan_leaf_set(Planner *planner, Target target, const Task *task, Str what) {

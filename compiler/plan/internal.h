@@ -36,9 +36,8 @@ typedef struct Planner {
 #define TARGET_OF(table, index, Record, field)                                                     \
     ((Target){(table), (index), (uint32_t)offsetof(Record, field)})
 
-// Adds a leaf for a node; nothing, and NULL, where there is none.
-LeafSpec *plan_leaf(Planner *planner, Target target, LeafMode mode, const Node *node,
-                    const Prop *schema, const Task *task, Str what);
+// Adds a leaf for a node; nothing where there is none.
+void plan_leaf(Planner *planner, Target target, LeafSpec leaf);
 LeafSpec *plan_leaf_set(Planner *planner, Target target, const Task *task, Str what);
 Str plan_json(Planner *planner, const Node *node);
 // A literal text list in the table of texts; 0 and *count 0 where there is none.

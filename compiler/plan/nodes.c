@@ -166,8 +166,12 @@ static void plan_loop(Planner *planner, const Task *task, PlanNode *node, uint32
     const char *name = value_of(task, "values") != NULL ? "values" : "value";
     const Node *values = value_of(task, name);
     LeafMode mode = values != NULL && values->type == YAML_SCALAR ? LEAF_TEXT : LEAF_OBJECT;
-    plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_a), mode, values,
-              schema_of(task, name), task, what(planner, "values", task));
+    plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_a),
+              (LeafSpec){.mode = mode,
+                         .node = values,
+                         .schema = schema_of(task, name),
+                         .task = task,
+                         .what = what(planner, "values", task)});
     node->limit = 1;
     bool is_pairs = task_is(task, "flow.EachParallel");
     const char *limit_name = is_pairs ? "concurrent" : "concurrencyLimit";
@@ -188,12 +192,18 @@ static void plan_loop(Planner *planner, const Task *task, PlanNode *node, uint32
 }
 
 static void plan_until(Planner *planner, const Task *task, uint32_t index) {
-    plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_a), LEAF_CONDITION,
-              value_of(task, "condition"), schema_of(task, "condition"), task,
-              what(planner, "condition", task));
-    plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_c), LEAF_CONDITION,
-              value_of(task, "failOnMaxReached"), schema_of(task, "failOnMaxReached"), task,
-              what(planner, "failOnMaxReached", task));
+    plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_a),
+              (LeafSpec){.mode = LEAF_CONDITION,
+                         .node = value_of(task, "condition"),
+                         .schema = schema_of(task, "condition"),
+                         .task = task,
+                         .what = what(planner, "condition", task)});
+    plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_c),
+              (LeafSpec){.mode = LEAF_CONDITION,
+                         .node = value_of(task, "failOnMaxReached"),
+                         .schema = schema_of(task, "failOnMaxReached"),
+                         .task = task,
+                         .what = what(planner, "failOnMaxReached", task)});
     const Property *frequency = task_property(task, STR("checkFrequency"));
     if (frequency == NULL || frequency->node->type != YAML_MAP ||
         frequency->node->entries.count == 0) {
@@ -234,13 +244,20 @@ static void plan_child_flow(Planner *planner, const Task *task, PlanNode *node, 
     }
     bool is_items = node->kind == NODE_ITEMS;
     if (is_items) {
-        plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_a), LEAF_TEXT,
-                  value_of(task, "items"), schema_of(task, "items"), task,
-                  what(planner, "items", task));
+        plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_a),
+                  (LeafSpec){.mode = LEAF_TEXT,
+                             .node = value_of(task, "items"),
+                             .schema = schema_of(task, "items"),
+                             .task = task,
+                             .what = what(planner, "items", task)});
     }
     const char *third = is_items ? "batch" : "outputs";
-    plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_c), LEAF_OBJECT,
-              value_of(task, third), schema_of(task, third), task, what(planner, third, task));
+    plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_c),
+              (LeafSpec){.mode = LEAF_OBJECT,
+                         .node = value_of(task, third),
+                         .schema = schema_of(task, third),
+                         .task = task,
+                         .what = what(planner, third, task)});
 }
 
 static void plan_pause(Planner *planner, const Task *task, PlanNode *node, uint32_t index) {
@@ -274,19 +291,28 @@ static void plan_kind(Planner *planner, const Task *task, PlanNode *node, uint32
         return;
     case NODE_PARALLEL:
     case NODE_DAG:
-        plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_a), LEAF_TEXT,
-                  value_of(task, "concurrent"), schema_of(task, "concurrent"), task,
-                  what(planner, "concurrent", task));
+        plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_a),
+                  (LeafSpec){.mode = LEAF_TEXT,
+                             .node = value_of(task, "concurrent"),
+                             .schema = schema_of(task, "concurrent"),
+                             .task = task,
+                             .what = what(planner, "concurrent", task)});
         return;
     case NODE_IF:
-        plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_a), LEAF_CONDITION,
-                  value_of(task, "condition"), schema_of(task, "condition"), task,
-                  what(planner, "condition", task));
+        plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_a),
+                  (LeafSpec){.mode = LEAF_CONDITION,
+                             .node = value_of(task, "condition"),
+                             .schema = schema_of(task, "condition"),
+                             .task = task,
+                             .what = what(planner, "condition", task)});
         return;
     case NODE_SWITCH:
-        plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_a), LEAF_TEXT,
-                  value_of(task, "value"), schema_of(task, "value"), task,
-                  what(planner, "value", task));
+        plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_a),
+                  (LeafSpec){.mode = LEAF_TEXT,
+                             .node = value_of(task, "value"),
+                             .schema = schema_of(task, "value"),
+                             .task = task,
+                             .what = what(planner, "value", task)});
         return;
     case NODE_LOOP:
         plan_chosen(planner, task, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_props),
@@ -350,13 +376,19 @@ static void plan_common(Planner *planner, const Task *task, PlanNode *node, uint
         if (str_eq(level->text, str_from(levels[i]))) node->log_level = (uint8_t)(i + 1);
     }
     plan_cache(task, node);
-    plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_run_if), LEAF_CONDITION,
-              task_run_if(task), NULL, task, what(planner, "runIf", task));
+    plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_run_if),
+              (LeafSpec){.mode = LEAF_CONDITION,
+                         .node = task_run_if(task),
+                         .task = task,
+                         .what = what(planner, "runIf", task)});
     if (node->kind == NODE_PAUSE) return;  // one of its own values
-    LeafSpec *timeout = plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_timeout),
-                                  LEAF_CONVERT, value_of(task, "timeout"),
-                                  schema_of(task, "timeout"), task, what(planner, "timeout", task));
-    if (timeout != NULL) timeout->convert = CONVERT_DURATION;
+    plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_timeout),
+              (LeafSpec){.mode = LEAF_CONVERT,
+                         .convert = CONVERT_DURATION,
+                         .node = value_of(task, "timeout"),
+                         .schema = schema_of(task, "timeout"),
+                         .task = task,
+                         .what = what(planner, "timeout", task)});
 }
 
 static NodeList list_of(TaskList list) {
