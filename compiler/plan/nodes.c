@@ -93,7 +93,7 @@ static PlanRef module_ref(Planner *planner, Str type, const StdModule *module) {
 
 static void find_module(Planner *planner, const Task *task, PlanNode *node) {
     Str type = task->type != NULL ? task->type->name : task->type_name;
-    const StdModule *module = is_external(planner, type) ? NULL : std_module_find(type);
+    const StdModule *module = std_module_find(type);
     if (module == NULL && !is_external(planner, type)) {
         Diag *diag = diag_add(planner->diags, "W0121", DIAG_ERROR, task->type_span,
                               "type '" STR_FMT "' has no module here, so it cannot be compiled",
