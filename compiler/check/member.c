@@ -129,7 +129,7 @@ static Place *task_outputs(Env *env, const Task *task) {
     place->is_certain = !place->is_open;
     for (uint32_t i = 0; task->type != NULL && i < task->type->output_count; i++) {
         const Output *output = &task->type->outputs[i];
-        place_add(arena, place, output->name, type_of_prop(arena, &output->type), NULL);
+        place_add(arena, place, output->name, catalog_type(arena, output->type), NULL);
     }
     return place;
 }

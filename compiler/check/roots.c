@@ -95,7 +95,7 @@ static void trigger_fields(Check *check, Place *place, const TriggerDecl *trigge
     }
     for (uint32_t i = 0; i < trigger->type->output_count; i++) {
         const Output *output = &trigger->type->outputs[i];
-        const Type *type = type_of_prop(check->arena, &output->type);
+        const Type *type = catalog_type(check->arena, output->type);
         PlaceField *field = place_field(place, output->name);
         if (field != NULL) field->type = type_join(check->arena, field->type, type);
         if (field == NULL) place_add(check->arena, place, output->name, type, NULL);

@@ -57,9 +57,8 @@ Place *place_new(Arena *arena, Origin origin, Str name);
 void place_add(Arena *arena, Place *place, Str name, const Type *type, const Place *inner);
 PlaceField *place_field(const Place *place, Str name);
 
-// Of what the catalog declares, of a literal node (texts with templates are `any`), of the words in
-// the rows of builtins ("text", "list", …).
-const Type *type_of_prop(Arena *arena, const PropType *type);
+// Of a literal node (texts with templates are `any`), of the words in the rows of builtins ("text",
+// "list", …).
 const Type *type_of_node(Arena *arena, const Node *node);
 const Type *type_of_word(Arena *arena, const char *word);
 
