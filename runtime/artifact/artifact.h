@@ -1,10 +1,10 @@
 // artifact.h - NAME.flowc: magic, section table, digest, signatures; nothing of it is used before
 // all of it is verified.
 //
-//   magic "FLOWC\r\n\x1a" (8) · version u32 · section count u32 · table · sections · signature block
-//   table entry, by tag: tag (4 bytes) · flags u32 (1: critical) · offset u64 · size u64 · BLAKE2b-256
-//   sections: each 8-byte aligned, zero padding
-//   digest = BLAKE2b-256 over header and table; the signature block repeats it (artifact.c)
+//   magic "FLOWC\r\n\x1a" (8) · version u32 · section count u32 · table · sections · signature
+//   block table entry, by tag: tag (4 bytes) · flags u32 (1: critical) · offset u64 · size u64 ·
+//   BLAKE2b-256 sections: each 8-byte aligned, zero padding digest = BLAKE2b-256 over header and
+//   table; the signature block repeats it (artifact.c)
 // Every byte is covered: padding must be zero, sections must follow each other, nothing may stand
 // between or behind.
 #ifndef FLOW_ARTIFACT_ARTIFACT_H

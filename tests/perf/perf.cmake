@@ -12,3 +12,8 @@ foreach(pair "start FLOOR" "walk FLOOR_YAML" "tasks FLOOR_SQLITE" "sync FLOOR_SQ
   target_compile_options(floor_${name} PRIVATE -O2)
   set_target_properties(floor_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 endforeach()
+
+add_executable(perf_peak ${CMAKE_SOURCE_DIR}/tests/perf/peak.c)
+target_compile_definitions(perf_peak PRIVATE _GNU_SOURCE)
+target_link_libraries(perf_peak PRIVATE flow_warnings -static)
+set_target_properties(perf_peak PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
