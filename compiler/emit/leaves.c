@@ -97,6 +97,18 @@ static Sink mode_sink(LeafMode mode) {
     return SINK_TEXT;
 }
 
+// Text around expressions makes a condition true whatever they are.
+static Operand condition_operand(Emitter *emitter, const Template *template, Span span) {
+    if (template_is_joined(template)) {
+        Diag *diag = emit_error(emitter, "E0401", span,
+                                "a condition is one expression; several with text between them "
+                                "are a text, which is always true");
+        diag_note(diag, "join them inside one pair of braces: {{ a and b }}");
+    }
+    return as_mode(emitter, emit_template_value(emitter, template, SINK_TEXT), LEAF_CONDITION,
+                   CONVERT_ANY, span);
+}
+
 static Operand leaf_operand(Emitter *emitter, const LeafSpec *spec) {
     const Node *node = spec->node;
     if (spec->mode == LEAF_PROPERTIES) {
@@ -112,6 +124,10 @@ static Operand leaf_operand(Emitter *emitter, const LeafSpec *spec) {
         // A list or map where one text was expected: its texts are rendered, the shape is kept.
         Operand object = emit_object(emitter, node, spec->what);
         return as_mode(emitter, object, spec->mode, spec->convert, node->span);
+    }
+    if (spec->mode == LEAF_CONDITION && node_is_text(node) && template_has_code(node->text)) {
+        Template *template = template_parse(emitter->parser, node, emitter->diags);
+        return condition_operand(emitter, template, node->span);
     }
     Sink sink = mode_sink(spec->mode);
     Operand operand = node_is_text(node) || sink == SINK_TEXT || node_is_null(node)
@@ -252,6 +268,10 @@ Err emit_template(const Template *tpl, LeafMode mode, ConvertTo convert, Arena *
                   Str *lua) {
     Alone alone;
     alone_init(&alone, arena, diags);
+    if (mode == LEAF_CONDITION) {
+        Span span = tpl->parts.count > 0 ? tpl->parts.items[0]->span : (Span){0};
+        return alone_end(&alone, condition_operand(&alone.emitter, tpl, span), lua);
+    }
     Operand operand = emit_template_value(&alone.emitter, tpl, mode_sink(mode));
     return alone_end(&alone, as_mode(&alone.emitter, operand, mode, convert, (Span){0}), lua);
 }

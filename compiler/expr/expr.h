@@ -147,6 +147,9 @@ void expr_parser_free(ExprParser *parser);
 Template *template_parse(ExprParser *parser, const Node *scalar, Diags *diags);
 // A text that stands in `file` from byte 0 (flowc eval).
 Template *template_parse_text(ExprParser *parser, uint32_t file, Str text, Diags *diags);
+// True for `{{ a }} and {{ b }}`: several expressions with words between them, which as a condition
+// are a text that is always true.
+bool template_is_joined(const Template *template);
 const char *expr_op_text(ExprOp op);
 // What to write instead of a Java method or member, in quotes; empty where nothing is known.
 Str method_replacement(Str method);

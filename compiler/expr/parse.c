@@ -144,6 +144,17 @@ static Expr *sole_expr(const Template *template) {
     return sole;
 }
 
+bool template_is_joined(const Template *template) {
+    uint32_t printed = 0;
+    bool has_words = false;
+    for (uint32_t i = 0; i < template->parts.count; i++) {
+        const Part *part = template->parts.items[i];
+        if (part->kind == PART_PRINT) printed++;
+        if (part->kind == PART_TEXT && str_trim(part->text).len > 0) has_words = true;
+    }
+    return printed > 1 && has_words;
+}
+
 static Template *parse(Reader *reader) {
     Template *template = arena_new(reader->arena, Template);
     template->node = reader->node;

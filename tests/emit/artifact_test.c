@@ -112,15 +112,19 @@ static void what_reads_no_context_becomes_a_constant(void **state) {
     static const struct {
         const char *format, *constant;  // NULL: stays a leaf
     } rows[] = {
-        {"plain",                                       "{\"format\":\"plain\"}"},
-        {"{{ 1 + 2 }}",                                 "{\"format\":\"3\"}"    },
-        {"{{ [3,1] | sort | first }}",                  "{\"format\":\"1\"}"    },
-        {"{{ inputs.x ?? 1 }}",                         NULL                    },
-        {"{{ secret('A') }}",                           NULL                    },
-        {"{{ kv('a') }}",                               NULL                    },
-        {"{{ read('a') }}",                             NULL                    },
-        {"{{ 1 / 0 }}",                                 NULL                    },
-        {"{% for i in 1..100000 %}{{ i }}{% endfor %}", NULL                    },
+        {"plain",                                                       "{\"format\":\"plain\"}"},
+        {"{{ 1 + 2 }}",                                                 "{\"format\":\"3\"}"    },
+        {"{{ [3,1] | sort | first }}",                                  "{\"format\":\"1\"}"    },
+        {"{{ inputs.x ?? 1 }}",                                         NULL                    },
+        {"{{ secret('A') }}",                                           NULL                    },
+        {"{{ kv('a') }}",                                               NULL                    },
+        {"{{ read('a') }}",                                             NULL                    },
+        {"{{ now() }}",                                                 NULL                    },
+        {"{{ uuid() }}",                                                NULL                    },
+        {"{{ '2024-01-01' | date('yyyy') }}",                           NULL                    },
+        {"{{ '2024-01-01T00:00:00Z' | date('yyyy', timeZone='UTC') }}", "{\"format\":\"2024\"}" },
+        {"{{ 1 / 0 }}",                                                 NULL                    },
+        {"{% for i in 1..100000 %}{{ i }}{% endfor %}",                 NULL                    },
     };
     Fixture *fixture = *state;
     for (size_t i = 0; i < COUNT(rows); i++) {

@@ -132,6 +132,18 @@ static void what_cannot_be_compiled_is_said(void **state) {
     }
 }
 
+static void a_condition_is_one_expression(void **state) {
+    Fixture *fixture = *state;
+    Str lua;
+    Template *template =
+        template_parse_text(fixture->parser, 0, STR("{{ a }} and {{ b }}"), &fixture->diags);
+    Err err = emit_template(template, LEAF_CONDITION, CONVERT_ANY, &fixture->arena, &fixture->diags,
+                            &lua);
+    assert_int_equal(err.code, ERR_INPUT);
+    assert_str_equal(str_from(fixture->diags.list.items[0]->code), STR("E0401"));
+    lua_of(fixture, STR(" {{ a and b }}\n"), LEAF_CONDITION);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(templates_become_the_lua_of_the_golden_file, setup,
@@ -139,6 +151,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(every_chunk_of_a_large_template_is_within_luas_limits,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_compiled_is_said, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_condition_is_one_expression, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
