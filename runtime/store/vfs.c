@@ -121,6 +121,14 @@ static const sqlite3_io_methods SHIM_METHODS = {
     .xShmUnmap = shim_unmap,
 };
 
+// SQLite syncs the folder behind the first sync of a log that it may have created. A log that has
+// content was created by an earlier process, which did so: one sync less for each process.
+static bool wal_exists(Store *store, const char *path) {
+    int exists = 0;
+    int status = store->real_vfs->xAccess(store->real_vfs, path, SQLITE_ACCESS_EXISTS, &exists);
+    return status == SQLITE_OK && exists != 0;
+}
+
 static int shim_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags,
                      int *out_flags) {
     Store *store = vfs->pAppData;
@@ -131,6 +139,7 @@ static int shim_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int
     self->name = self->is_wal                         ? "store.db-wal"
                  : (flags & SQLITE_OPEN_MAIN_DB) != 0 ? "store.db"
                                                       : "store.db-journal";
+    if (self->is_wal && wal_exists(store, path)) flags &= ~SQLITE_OPEN_CREATE;
     int status = store->real_vfs->xOpen(store->real_vfs, path, self->real, flags, out_flags);
     // SQLite closes a file that failed to open only where its methods are set.
     self->base.pMethods = self->real->pMethods == NULL ? NULL : &SHIM_METHODS;
