@@ -1,0 +1,474 @@
+// attempt.c - attempts of tasks: properties, intent, the host's work, the result; and their logs.
+//
+// An attempt of a task with effects is launched only behind the commit of its STARTED. What it logs
+// goes to the file as it comes; up to LOG_IN_ENDED bytes of it also travel in its ENDED, so that a
+// quiet task needs no sync but the commit's.
+#include <string.h>
+
+#include "base/file.h"
+#include "run/driver.h"
+
+// --- masking ------------------------------------------------------------------------------------
+
+Str run_mask_text(Execution *execution, Str text, Arena *arena) {
+    Masker *masker = execution->runtime->masker;
+    if (!masker_finds(masker, text)) return str_dup(arena, text);
+    Buffer out = {0};
+    masker_apply(masker, text, &out);
+    Str masked = buffer_to_str(&out, arena);
+    buffer_release(&out);
+    return masked;
+}
+
+// A copy in which no text holds a secret: what a script printed of one is kept masked.
+Value run_mask_value(Execution *execution, Value value, Arena *arena) {
+    switch (value.kind) {
+    case VALUE_TEXT:
+        return value_text(run_mask_text(execution, value.as.text, arena));
+    case VALUE_LIST: {
+        Value list = value_list(arena);
+        for (uint32_t i = 0; i < value.as.list->count; i++) {
+            value_list_add(arena, list, run_mask_value(execution, value.as.list->items[i], arena));
+        }
+        return list;
+    }
+    case VALUE_MAP: {
+        Value map = value_map(arena);
+        for (uint32_t i = 0; i < value.as.map->count; i++) {
+            const ValueMember *member = &value.as.map->members[i];
+            value_map_set(arena, map, run_mask_text(execution, member->key, arena),
+                          run_mask_value(execution, member->value, arena));
+        }
+        return map;
+    }
+    case VALUE_NULL:
+    case VALUE_UNDEFINED:
+    case VALUE_BOOL:
+    case VALUE_INT:
+    case VALUE_FLOAT:
+    case VALUE_BIGNUM:
+    case VALUE_SECRET:
+        return value_copy(arena, value);
+    }
+    return value_null();
+}
+
+// --- the log ------------------------------------------------------------------------------------
+
+void log_flush(Execution *execution) {
+    if (execution->log_lines.len == 0 || execution->log == NULL) return;
+    Err err = log_file_add(execution->log, buffer_str(&execution->log_lines));
+    buffer_clear(&execution->log_lines);
+    if (err.code != ERR_NONE) runtime_fail(execution->runtime, err);
+}
+
+static void add_line(Execution *execution, Attempt *attempt, const LogLine *line) {
+    size_t before = execution->log_lines.len;
+    log_line_write(line, &execution->log_lines);
+    if (attempt != NULL && execution->log != NULL) {
+        int64_t base = log_file_size(execution->log);
+        if (attempt->log_from < 0) attempt->log_from = base + (int64_t)before;
+        attempt->log_to = base + (int64_t)execution->log_lines.len;
+        Str text = str_slice(buffer_str(&execution->log_lines), before, execution->log_lines.len);
+        if (attempt->log.len + text.len <= LOG_IN_ENDED && !attempt->log_is_long) {
+            buffer_add(&attempt->log, text);
+        } else {
+            attempt->log_is_long = true;
+            buffer_release(&attempt->log);
+        }
+    }
+    if (execution->log_lines.len >= LOG_PENDING) log_flush(execution);
+}
+
+static void write_lines(Execution *execution, Attempt *attempt, LogLevel level, Str text) {
+    const RunObserver *observer = &execution->runtime->options.observer;
+    RunLog shown = {
+        .execution = execution->id,
+        .line = {.time_ms = runtime_now(execution->runtime), .level = level}
+    };
+    if (attempt != NULL) {
+        shown.value = attempt->value;
+        shown.line.task = attempt->task_id;
+        shown.line.run = attempt->run_text;
+        shown.line.attempt = attempt->number;
+    }
+    Str piece = {0};
+    if (text.ptr == NULL) text = STR("");
+    while (log_split(&text, &piece)) {
+        shown.line.message = piece;
+        if (execution->planner == NULL) add_line(execution, attempt, &shown.line);
+        if (observer->log != NULL) observer->log(observer->self, &shown);
+    }
+}
+
+static void masked_lines(Execution *execution, Attempt *attempt, LogLevel level, Str text) {
+    Arena scratch = {0};
+    write_lines(execution, attempt, level, run_mask_text(execution, text, &scratch));
+    arena_release(&scratch);
+}
+
+void execution_log(Execution *execution, LogLevel level, Str message) {
+    masked_lines(execution, NULL, level, message);
+}
+
+// What of an attempt's log did not reach the disk before a crash of the machine is in its ENDED.
+Err log_repair(Execution *execution, const Event *event) {
+    if (event->kind != EVENT_ENDED && event->kind != EVENT_DONE) return err_none();
+    const Value *log = value_map_get(event->more, STR("log"));
+    if (log == NULL || execution->log == NULL) return err_none();
+    int64_t to = value_map_get_int(*log, STR("to"), 0);
+    if (to <= log_file_size(execution->log)) return err_none();
+    Str text = value_map_get_text(*log, STR("text"), (Str){0});
+    return text.len == 0 ? err_none() : log_file_add(execution->log, text);
+}
+
+static Value log_range(const Attempt *attempt, Arena *arena) {
+    if (attempt->log_from < 0) return value_null();
+    Value map = value_map(arena);
+    value_map_set(arena, map, STR("from"), value_int(attempt->log_from));
+    value_map_set(arena, map, STR("to"), value_int(attempt->log_to));
+    if (!attempt->log_is_long) {
+        value_map_set(arena, map, STR("text"), value_text(buffer_to_str(&attempt->log, arena)));
+    }
+    return map;
+}
+
+// --- the life of an attempt ---------------------------------------------------------------------
+
+static Attempt *attempt_new(Execution *execution, const Action *action) {
+    Attempt *attempt = heap_alloc(1, sizeof *attempt);
+    const Plan *plan = &execution->artifact->plan;
+    const PlanNode *node = &plan->nodes[action->node];
+    TaskRunView view = {0};
+    attempt->execution = execution;
+    attempt->run = action->run;
+    attempt->node = action->node;
+    attempt->number = action->attempt;
+    attempt->timeout_ms = action->timeout_ms;
+    attempt->log_from = -1;
+    attempt->is_pure = (node->flags & NODE_PURE) != 0;
+    attempt->key = str_dup(&attempt->arena, action->id);
+    attempt->task_id = plan_text(plan, node->id);
+    char text[33];
+    run_id_print(action->run, text);
+    attempt->run_text = str_dup(&attempt->arena, str_from(text));
+    if (engine_run(execution->engine, action->run, &view) && view.has_value) {
+        attempt->value = str_dup(&attempt->arena, view.value);
+    }
+    attempt->next = execution->attempts;
+    execution->attempts = attempt;
+    return attempt;
+}
+
+static void attempt_free(Attempt *attempt) {
+    Attempt **link = &attempt->execution->attempts;
+    while (*link != NULL && *link != attempt) link = &(*link)->next;
+    if (*link != NULL) *link = attempt->next;
+    buffer_release(&attempt->log);
+    arena_release(&attempt->arena);
+    heap_free(attempt);
+}
+
+void attempt_free_all(Execution *execution) {
+    while (execution->attempts != NULL) attempt_free(execution->attempts);
+}
+
+// ENDED, or DONE of a pure task.
+static Event *report_end(Attempt *attempt, State state, Begun begun, Str message) {
+    Execution *execution = attempt->execution;
+    Arena *arena = turn_arena(execution);
+    Event *event =
+        turn_report(execution, attempt->is_pure ? EVENT_DONE : EVENT_ENDED, attempt->run);
+    event->attempt = attempt->number;
+    event->state = state;
+    event->begun = begun;
+    event->text = run_mask_text(execution, message, arena);
+    event->exit_code = -1;
+    return event;
+}
+
+static void finish_log(Attempt *attempt, Value more, Arena *arena) {
+    Value range = log_range(attempt, arena);
+    if (range.kind == VALUE_MAP) value_map_set(arena, more, STR("log"), range);
+    if (attempt->log_is_long) attempt->execution->log_needs_sync = true;
+}
+
+// An attempt that ends before the host has it.
+static void end_early(Attempt *attempt, State state, Str message, const char *class) {
+    Execution *execution = attempt->execution;
+    Arena *arena = turn_arena(execution);
+    if (state == STATE_FAILED) masked_lines(execution, attempt, LOG_ERROR, message);
+    Event *event = report_end(attempt, state, BEGUN_NEVER, message);
+    event->error_class = str_from(class);
+    event->more = value_map(arena);
+    finish_log(attempt, event->more, arena);
+    attempt_free(attempt);
+    turn_schedule(execution);
+}
+
+static State state_of(const HostResult *result) {
+    State state = STATE_FAILED;
+    if (result->is_killed) return STATE_KILLED;
+    if (result->is_timeout) return STATE_FAILED;
+    if (result->state.len > 0 && state_from(result->state, &state)) return state;
+    return result->is_ok ? STATE_SUCCESS : STATE_FAILED;
+}
+
+static Begun begun_of(const HostResult *result) {
+    if (result->is_ok || !result->has_begun) return BEGUN_NEVER;
+    return str_eq(result->error_class, STR("ambiguous")) ? BEGUN_UNKNOWN : BEGUN_FAILED;
+}
+
+static void host_ended(void *self, HostTask *task, const HostResult *result) {
+    (void)self;
+    Attempt *attempt = host_task_user(task);
+    Execution *execution = attempt->execution;
+    Arena *arena = turn_arena(execution);
+    State state = state_of(result);
+    if (state == STATE_FAILED && result->message.len > 0) {
+        masked_lines(execution, attempt, LOG_ERROR, result->message);
+    }
+    Event *event = report_end(attempt, state, begun_of(result), result->message);
+    event->exit_code = result->exit_code;
+    event->error_class = str_dup(arena, result->error_class);
+    if (result->is_timeout) event->error_class = STR("timeout");
+    if (result->is_killed) event->error_class = STR("killed");
+    Value outputs = result->outputs;
+    if (execution->planner != NULL) planner_ended(execution, attempt, result, arena, &outputs);
+    event->value = run_mask_value(execution, outputs, arena);
+    event->more = value_map(arena);
+    if (result->metrics.kind == VALUE_LIST && result->metrics.as.list->count > 0) {
+        value_map_set(arena, event->more, STR("metrics"), value_copy(arena, result->metrics));
+    }
+    if (result->effects.kind == VALUE_LIST && result->effects.as.list->count > 0) {
+        value_map_set(arena, event->more, STR("effects"),
+                      run_mask_value(execution, result->effects, arena));
+    }
+    finish_log(attempt, event->more, arena);
+    attempt_free(attempt);
+    turn_schedule(execution);
+}
+
+static void host_log(void *self, HostTask *task, int level, Str text) {
+    (void)self;
+    Attempt *attempt = host_task_user(task);
+    LogLevel log_level = level < 0 || level >= LOG_LEVEL_COUNT ? LOG_INFO : (LogLevel)level;
+    masked_lines(attempt->execution, attempt, log_level, text);
+}
+
+static Err host_checkpoint(void *self, HostTask *task, Value value) {
+    (void)self;
+    Attempt *attempt = host_task_user(task);
+    Execution *execution = attempt->execution;
+    if (execution->planner != NULL || attempt->is_pure) return err_none();
+    Event *event = turn_report(execution, EVENT_CHECKPOINT, attempt->run);
+    event->attempt = attempt->number;
+    event->value = run_mask_value(execution, value, turn_arena(execution));
+    turn_run(execution);
+    return execution->runtime->failure;
+}
+
+static Value task_context(const Attempt *attempt, Arena *arena) {
+    const Execution *execution = attempt->execution;
+    const Plan *plan = &execution->artifact->plan;
+    Value map = value_map(arena);
+    value_map_set(arena, map, STR("execution_id"), value_text(execution->id));
+    value_map_set(arena, map, STR("namespace"),
+                  value_text(plan_text(plan, plan->flow.flow_namespace)));
+    value_map_set(arena, map, STR("flow_id"), value_text(plan_text(plan, plan->flow.id)));
+    value_map_set(arena, map, STR("flow_revision"), value_int(execution->revision));
+    const Value *labels = engine_labels(execution->engine);
+    if (labels != NULL) value_map_set(arena, map, STR("labels"), value_copy(arena, *labels));
+    return map;
+}
+
+// The folder shared below a WorkingDirectory; empty: one of its own.
+static Str shared_folder(const Attempt *attempt, Arena *arena) {
+    const Execution *execution = attempt->execution;
+    const Plan *plan = &execution->artifact->plan;
+    TaskRunView view;
+    RunId at = attempt->run;
+    while (engine_run(execution->engine, at, &view) && !run_id_is_zero(view.parent)) {
+        at = view.parent;
+        if (!engine_run(execution->engine, at, &view)) break;
+        if ((plan->nodes[view.node].flags & NODE_WORKDIR) == 0) continue;
+        char id[33];
+        run_id_print(at, id);
+        Str work = path_join(arena, execution_folder(execution, arena), STR("work"));
+        return path_join(arena, work, str_from(id));
+    }
+    return (Str){0};
+}
+
+static HostStart start_of(Attempt *attempt) {
+    const Execution *execution = attempt->execution;
+    const Plan *plan = &execution->artifact->plan;
+    const PlanNode *node = &plan->nodes[attempt->node];
+    Str workdir = shared_folder(attempt, &attempt->arena);
+    if (workdir.len > 0 && execution->planner == NULL) {
+        Err err = dir_make(str_to_c(&attempt->arena, workdir), 0700);
+        (void)err;  // the task meets it and says so
+    }
+    return (HostStart){
+        .module = node->module - 1,
+        .task_id = attempt->task_id,
+        .task_type = plan_text(plan, node->type),
+        .run_id = attempt->run_text,
+        .value = attempt->value,
+        .idempotency_key = attempt->key,
+        .attempt = attempt->number,
+        .props = attempt->props,
+        .context = task_context(attempt, &attempt->arena),
+        .workdir = workdir,
+        .timeout_ms = attempt->timeout_ms,
+        .log_level = node->log_level == 0 ? LOG_TRACE : node->log_level - 1,
+        .callbacks = {host_log, host_checkpoint, host_ended, attempt->execution},
+        .user = attempt,
+    };
+}
+
+void attempt_launch(Attempt *attempt) {
+    Execution *execution = attempt->execution;
+    if (attempt->is_cancelled) {
+        end_early(attempt, STATE_KILLED, STR("killed before it began"), "killed");
+        return;
+    }
+    HostStart start = start_of(attempt);
+    bool is_recovery = attempt->is_recovery;
+    Value checkpoint = attempt->checkpoint;
+    // The attempt may be gone when these return.
+    HostTask *task = is_recovery ? host_recover(execution->host, &start, checkpoint)
+                                 : host_start(execution->host, &start);
+    for (Attempt *left = execution->attempts; left != NULL && task != NULL; left = left->next) {
+        if (left == attempt) left->task = task;
+    }
+}
+
+// --- the engine's words -------------------------------------------------------------------------
+
+static bool has_module(const Execution *execution, const PlanNode *node, const char **why) {
+    const Plan *plan = &execution->artifact->plan;
+    if ((node->flags & NODE_EXTERNAL) != 0) {
+        *why = "is run by an external handler, and none is configured for it on this host "
+               "('handlers' in flowrun.yaml)";
+        return false;
+    }
+    if (node->kind == NODE_TASK && node->module != PLAN_NONE &&
+        plan->modules[node->module - 1].code != 0) {
+        return true;
+    }
+    *why = "is not in the artifact: compile the flow again";
+    return false;
+}
+
+void attempt_prepare(Execution *execution, const Action *action) {
+    const Plan *plan = &execution->artifact->plan;
+    const PlanNode *node = &plan->nodes[action->node];
+    Attempt *attempt = attempt_new(execution, action);
+    const char *why = NULL;
+    if (!has_module(execution, node, &why)) {
+        Str text = str_printf(&attempt->arena, "task type '" STR_FMT "' %s",
+                              STR_ARG(plan_text(plan, node->type)), why);
+        end_early(attempt, STATE_FAILED, text, "permanent");
+        return;
+    }
+    Scope scope = {
+        .execution = execution, .arena = turn_arena(execution), .node = node, .run = action->run};
+    if (execution->planner != NULL) planner_begin(execution);
+    Evaluated props = run_evaluate(execution, node->leaf_props, &scope);
+    if (execution->planner != NULL) attempt->assumed = planner_end(execution);
+    if (!props.is_ok && execution->planner != NULL && props.touched) {
+        planner_unrendered(execution, attempt, props.message);
+        end_early(attempt, STATE_SUCCESS, (Str){0}, "ok");
+        return;
+    }
+    if (!props.is_ok) {
+        end_early(attempt, STATE_FAILED, str_dup(&attempt->arena, props.message), "permanent");
+        return;
+    }
+    if (props.value.kind != VALUE_MAP) props.value = value_map(turn_arena(execution));
+    attempt->props = value_copy(&attempt->arena, props.value);
+    if (attempt->is_pure) {
+        attempt_launch(attempt);
+        return;
+    }
+    Event *event = turn_report(execution, EVENT_STARTED, attempt->run);
+    event->attempt = attempt->number;
+    event->id = attempt->key;
+    event->value = props.value;
+    turn_after(execution, action, attempt);
+}
+
+static void report_unknown(Execution *execution, const Action *action) {
+    Event *event = turn_report(execution, EVENT_UNKNOWN, action->run);
+    event->attempt = action->attempt;
+    event->text = STR("the process that ran it ended before its result was known");
+    OnUnknown policy = execution->runtime->config.on_unknown;
+    if (policy == UNKNOWN_PAUSE) return;
+    event = turn_report(execution, EVENT_UNKNOWN_RESOLVED, action->run);
+    event->attempt = action->attempt;
+    event->state = policy == UNKNOWN_RETRY ? STATE_CREATED : STATE_FAILED;
+}
+
+void attempt_recover(Execution *execution, const Action *action) {
+    const PlanNode *node = &execution->artifact->plan.nodes[action->node];
+    if (node->kind == NODE_ITEMS) {  // splitting and merging may be done again
+        turn_after(execution, action, NULL);
+        return;
+    }
+    const Value *props = value_map_get(action->value, STR("properties"));
+    const Value *checkpoint = value_map_get(action->value, STR("checkpoint"));
+    Value given = props == NULL ? value_map(turn_arena(execution)) : *props;
+    const char *why = NULL;
+    HostRecovery way = HOST_ASK;
+    if (has_module(execution, node, &why)) {
+        way = host_recovery(execution->host, node->module - 1, given);
+    }
+    switch (way) {
+    case HOST_ASK:
+        report_unknown(execution, action);
+        return;
+    case HOST_RERUN:
+    case HOST_RERUN_KEYED:
+    case HOST_CALL_RECOVER: {
+        Attempt *attempt = attempt_new(execution, action);
+        attempt->props = value_copy(&attempt->arena, given);
+        if (checkpoint != NULL) attempt->checkpoint = value_copy(&attempt->arena, *checkpoint);
+        attempt->is_recovery = way == HOST_CALL_RECOVER;
+        turn_after(execution, action, attempt);
+        return;
+    }
+    }
+}
+
+static Attempt *find_attempt(Execution *execution, const Action *action) {
+    for (Attempt *attempt = execution->attempts; attempt != NULL; attempt = attempt->next) {
+        if (attempt->number == action->attempt &&
+            memcmp(attempt->run.bytes, action->run.bytes, sizeof action->run.bytes) == 0) {
+            return attempt;
+        }
+    }
+    return NULL;
+}
+
+void attempt_cancel(Execution *execution, const Action *action) {
+    Attempt *attempt = find_attempt(execution, action);
+    Str reason = value_map_get_text(action->value, STR("reason"), STR("killed"));
+    if (attempt != NULL && attempt->task != NULL) {
+        host_cancel(attempt->task, reason, false);
+        return;
+    }
+    if (attempt != NULL) {
+        attempt->is_cancelled = true;
+        return;
+    }
+    // Left over from before a take-over: its processes were ended when this process began.
+    Event *event = turn_report(execution, EVENT_ENDED, action->run);
+    event->attempt = action->attempt;
+    event->state = STATE_KILLED;
+    event->begun = BEGUN_UNKNOWN;
+    event->error_class = STR("killed");
+    event->text = str_dup(turn_arena(execution), reason);
+    event->exit_code = -1;
+    turn_schedule(execution);
+}

@@ -1,0 +1,449 @@
+// context.c - what a leaf can see: the roots of flow-language.md 5.8 over the folded engine.
+//
+// `outputs` and `tasks` are objects that ask the engine step by step, so no table is built for
+// them however many runs there are; the other roots are small values. In a plan, what is not known
+// yet is a placeholder object: any name below it is one, too, and it prints as `<task.path>`.
+#include <string.h>
+
+#include "base/codec.h"
+#include "run/driver.h"
+#include "value/time.h"
+
+// A place below `outputs` or `tasks`.
+typedef struct Place {
+    Scope *scope;
+    bool is_state;  // `tasks`
+    Str task;       // empty: the root itself
+    Str *values;    // loop values so far
+    uint32_t value_count;
+    Str placeholder;     // of a plan, not empty: the path of something that is not known …
+    const Value *known;  // … or known in part: a map
+} Place;
+
+static LeafRef place_get(void *self, const uint64_t at[2], Str key);
+static Value place_whole(void *self, const uint64_t at[2], Arena *arena);
+
+static const LeafSource PLACES = {place_get, place_whole, NULL};
+
+bool run_id_is_zero(RunId id) {
+    static const RunId zero;
+    return memcmp(id.bytes, zero.bytes, sizeof zero.bytes) == 0;
+}
+
+static LeafRef ref_value(Value value) {
+    return (LeafRef){.kind = LEAF_REF_VALUE, .value = value};
+}
+
+static LeafRef ref_place(const Place *place) {
+    Place *copy = arena_new(place->scope->arena, Place);
+    *copy = *place;
+    return (LeafRef){
+        .kind = LEAF_REF_OBJECT, .source = &PLACES, .at = {(uint64_t)(uintptr_t)copy, 0}
+    };
+}
+
+static Place *place_of(const uint64_t at[2]) {
+    return (Place *)(uintptr_t)at[0];
+}
+
+// What stands at `path` in a plan: a value, which may still have more members than are known where
+// it is a map, or nothing that is known.
+static LeafRef ref_planned(Scope *scope, Str path, const Value *known) {
+    if (known != NULL && known->kind != VALUE_MAP) {
+        if (planner_read(scope->execution, *known)) scope->touched = true;
+        return ref_value(*known);
+    }
+    Place place = {.scope = scope, .placeholder = path, .known = known};
+    return ref_place(&place);
+}
+
+// Loops of 2.0 isolate their iterations: there a name means the run of the same iteration.
+static bool stands_in_loop(const Scope *scope) {
+    const Plan *plan = engine_plan(scope->execution->engine);
+    const PlanNode *node = scope->node;
+    while (node != NULL && node->parent != PLAN_NONE) {
+        node = &plan->nodes[node->parent - 1];
+        if (node->kind == NODE_LOOP) return true;
+    }
+    return false;
+}
+
+static Lookup find(const Place *place, TaskRunView *view) {
+    Scope *scope = place->scope;
+    const Engine *engine = scope->execution->engine;
+    if (place->value_count == 0 && !run_id_is_zero(scope->run) && stands_in_loop(scope)) {
+        Lookup near = engine_find_near(engine, scope->run, place->task, view);
+        if (near == LOOKUP_FOUND) return near;
+    }
+    return engine_find_run(engine, place->task, place->values, place->value_count, view);
+}
+
+static Value state_map(const TaskRunView *view, Arena *arena) {
+    Value map = value_map(arena);
+    value_map_set(arena, map, STR("state"), value_text(str_from(state_name(view->state))));
+    return map;
+}
+
+static LeafRef look_up(Place *place) {
+    Scope *scope = place->scope;
+    TaskRunView view;
+    switch (find(place, &view)) {
+    case LOOKUP_LOOP:
+        return ref_place(place);
+    case LOOKUP_FOUND:
+        if (place->is_state) return ref_value(state_map(&view, scope->arena));
+        if (scope->execution->planner != NULL) {
+            // What a planned task would put out is known in part: the rest is a placeholder.
+            return ref_place(place);
+        }
+        if (view.outputs != NULL) return ref_value(*view.outputs);
+        return (LeafRef){.kind = LEAF_REF_ABSENT};
+    case LOOKUP_ABSENT:
+        break;
+    }
+    return (LeafRef){.kind = LEAF_REF_ABSENT};
+}
+
+// One name further below a run of a plan: what it put out, or what stands for it.
+static LeafRef look_up_planned(const Place *place, Str key) {
+    TaskRunView view;
+    Scope *scope = place->scope;
+    if (scope->execution->planner == NULL) return (LeafRef){.kind = LEAF_REF_ABSENT};
+    if (find(place, &view) != LOOKUP_FOUND) return (LeafRef){.kind = LEAF_REF_ABSENT};
+    const PlanNode *node = &engine_plan(scope->execution->engine)->nodes[view.node];
+    const Value *known = view.outputs == NULL ? NULL : value_map_get(*view.outputs, key);
+    bool may_have_more = node->kind == NODE_SUBFLOW || node->kind == NODE_ITEMS ||
+                         (node->kind == NODE_TASK && (node->flags & NODE_PURE) == 0);
+    if (may_have_more) {
+        Str path =
+            str_printf(scope->arena, STR_FMT "." STR_FMT, STR_ARG(place->task), STR_ARG(key));
+        return ref_planned(scope, path, known);
+    }
+    if (known == NULL) return (LeafRef){.kind = LEAF_REF_ABSENT};
+    if (planner_read(scope->execution, *known)) scope->touched = true;
+    return ref_value(*known);
+}
+
+static LeafRef place_get(void *self, const uint64_t at[2], Str key) {
+    (void)self;
+    const Place *place = place_of(at);
+    Scope *scope = place->scope;
+    Place next = *place;
+    if (place->placeholder.len > 0) {
+        Str path = str_printf(scope->arena, STR_FMT "." STR_FMT, STR_ARG(place->placeholder),
+                              STR_ARG(key));
+        return ref_planned(scope, path,
+                           place->known == NULL ? NULL : value_map_get(*place->known, key));
+    }
+    if (place->task.len == 0) {
+        next.task = str_dup(scope->arena, key);
+        return look_up(&next);
+    }
+    TaskRunView view;
+    if (find(place, &view) == LOOKUP_FOUND) return look_up_planned(&next, key);
+    next.values = arena_array(scope->arena, Str, place->value_count + 1);
+    if (place->value_count > 0) {
+        memcpy(next.values, place->values, place->value_count * sizeof *next.values);
+    }
+    next.values[next.value_count++] = str_dup(scope->arena, key);
+    return look_up(&next);
+}
+
+static Value placeholder_text(Scope *scope, Str path) {
+    scope->touched = true;
+    return planner_placeholder(scope->execution, path);
+}
+
+static Value whole_of_task(Place *place, Arena *arena) {
+    TaskRunView view;
+    switch (find(place, &view)) {
+    case LOOKUP_ABSENT:
+        return value_null();
+    case LOOKUP_FOUND:
+        if (place->is_state) return state_map(&view, arena);
+        if (place->scope->execution->planner != NULL) place->scope->touched = true;
+        return view.outputs == NULL ? value_null() : *view.outputs;
+    case LOOKUP_LOOP:
+        break;
+    }
+    Value map = value_map(arena);
+    Str *keys = NULL;
+    uint32_t count = engine_find_keys(place->scope->execution->engine, place->task, place->values,
+                                      place->value_count, arena, &keys);
+    for (uint32_t i = 0; i < count; i++) {
+        Place next = *place;
+        next.values = arena_array(arena, Str, place->value_count + 1);
+        if (place->value_count > 0) {
+            memcpy(next.values, place->values, place->value_count * sizeof *next.values);
+        }
+        next.values[next.value_count++] = keys[i];
+        Value item = whole_of_task(&next, arena);
+        if (item.kind != VALUE_NULL) value_map_set(arena, map, keys[i], item);
+    }
+    return map;
+}
+
+static Value place_whole(void *self, const uint64_t at[2], Arena *arena) {
+    (void)self;
+    Place *place = place_of(at);
+    if (place->known != NULL) {
+        place->scope->touched = true;
+        return *place->known;
+    }
+    if (place->placeholder.len > 0) return placeholder_text(place->scope, place->placeholder);
+    if (place->task.len > 0) return whole_of_task(place, arena);
+    Value map = value_map(arena);
+    const Engine *engine = place->scope->execution->engine;
+    TaskRunView view;
+    for (uint32_t i = 0; engine_run_at(engine, i, &view); i++) {
+        if (value_map_get(map, view.task) != NULL || view.task.len == 0) continue;
+        Place next = *place;
+        next.task = view.task;
+        Value item = whole_of_task(&next, arena);
+        if (item.kind != VALUE_NULL) value_map_set(arena, map, view.task, item);
+    }
+    return map;
+}
+
+// --- the small roots ----------------------------------------------------------------------------
+
+static Value iso(int64_t milliseconds, Arena *arena) {
+    Buffer text = {0};
+    instant_print_ms(&text, milliseconds);
+    Value value = value_text(buffer_to_str(&text, arena));
+    buffer_release(&text);
+    return value;
+}
+
+Value run_flow_root(const Execution *execution, Arena *arena) {
+    const Plan *plan = &execution->artifact->plan;
+    Value map = value_map(arena);
+    value_map_set(arena, map, STR("id"), value_text(plan_text(plan, plan->flow.id)));
+    value_map_set(arena, map, STR("namespace"),
+                  value_text(plan_text(plan, plan->flow.flow_namespace)));
+    if (execution->revision > 0) {
+        value_map_set(arena, map, STR("revision"), value_int(execution->revision));
+    }
+    return map;
+}
+
+static Value execution_root(const Scope *scope) {
+    const Execution *execution = scope->execution;
+    Arena *arena = scope->arena;
+    Value map = value_map(arena);
+    value_map_set(arena, map, STR("id"), value_text(execution->id));
+    value_map_set(arena, map, STR("startDate"), iso(execution->created_ms, arena));
+    if (execution->engine == NULL) return map;
+    value_map_set(arena, map, STR("state"),
+                  value_text(str_from(state_name(engine_state(execution->engine)))));
+    const Value *created = engine_created(execution->engine);
+    Str original =
+        created == NULL ? (Str){0} : value_map_get_text(*created, STR("original"), (Str){0});
+    if (original.len > 0) value_map_set(arena, map, STR("originalId"), value_text(original));
+    const Value *outputs = engine_outputs(execution->engine);
+    if (outputs != NULL) value_map_set(arena, map, STR("outputs"), *outputs);
+    return map;
+}
+
+static Value run_text(RunId id, Arena *arena) {
+    char text[33];
+    run_id_print(id, text);
+    return value_text(str_dup(arena, str_from(text)));
+}
+
+static Value taskrun_root(const Scope *scope, const TaskRunView *view) {
+    Arena *arena = scope->arena;
+    Value map = value_map(arena);
+    value_map_set(arena, map, STR("id"), run_text(view->id, arena));
+    value_map_set(arena, map, STR("startDate"),
+                  iso(view->started_ms != 0 ? view->started_ms : view->created_ms, arena));
+    value_map_set(arena, map, STR("attemptsCount"), value_int(view->attempts));
+    if (!run_id_is_zero(view->parent)) {
+        value_map_set(arena, map, STR("parentId"), run_text(view->parent, arena));
+    }
+    if (view->has_value) value_map_set(arena, map, STR("value"), value_text(view->value));
+    if (view->iteration >= 0) {
+        value_map_set(arena, map, STR("iteration"), value_int(view->iteration));
+    }
+    // One batch of ForEachItem: its URI is the value of the frame.
+    if (scope->node != NULL && scope->node->kind == NODE_ITEMS && !run_id_is_zero(scope->frame)) {
+        FrameView frame;
+        if (engine_frame(scope->execution->engine, scope->frame, &frame)) {
+            value_map_set(arena, map, STR("items"), value_text(frame.value));
+            value_map_set(arena, map, STR("iteration"), value_int(frame.index));
+        }
+    }
+    return map;
+}
+
+static Value parent_map(const TaskRunView *view, Arena *arena) {
+    Value map = value_map(arena);
+    if (view->has_value) {
+        Value run = value_map(arena);
+        value_map_set(arena, run, STR("value"), value_text(view->value));
+        if (view->iteration >= 0) {
+            value_map_set(arena, run, STR("iteration"), value_int(view->iteration));
+        }
+        value_map_set(arena, map, STR("taskrun"), run);
+    }
+    if (view->outputs != NULL) value_map_set(arena, map, STR("outputs"), *view->outputs);
+    return map;
+}
+
+static LeafRef parents_root(const Scope *scope, bool only_first) {
+    TaskRunView view;
+    Value list = value_list(scope->arena);
+    for (uint32_t i = 0; engine_parent_at(scope->execution->engine, scope->run, i, &view); i++) {
+        Value map = parent_map(&view, scope->arena);
+        if (only_first) return ref_value(map);
+        value_list_add(scope->arena, list, map);
+    }
+    if (list.as.list->count == 0) return (LeafRef){.kind = LEAF_REF_ABSENT};
+    return ref_value(list);
+}
+
+static Value frame_map(const Scope *scope, const FrameView *frame) {
+    Value map = value_map(scope->arena);
+    value_map_set(scope->arena, map, STR("value"), value_text(frame->value));
+    value_map_set(scope->arena, map, STR("index"), value_int(frame->index));
+    if (frame->key.len > 0) {
+        value_map_set(scope->arena, map, STR("key"), value_text(frame->key));
+    }
+    return map;
+}
+
+// `item` of a LOOP: value, index, key, parent, parents.
+static LeafRef item_root(const Scope *scope) {
+    const Engine *engine = scope->execution->engine;
+    Value parents = value_list(scope->arena);
+    Value item = value_null();
+    FrameView frame = {.parent = scope->frame};
+    if (run_id_is_zero(scope->frame) &&
+        !engine_frame_of(engine, scope->run, &frame.value, &frame.index, &frame.parent)) {
+        return (LeafRef){.kind = LEAF_REF_ABSENT};
+    }
+    if (run_id_is_zero(scope->frame)) item = frame_map(scope, &frame);
+    while (!run_id_is_zero(frame.parent) && engine_frame(engine, frame.parent, &frame)) {
+        Value map = frame_map(scope, &frame);
+        if (item.kind == VALUE_NULL) {
+            item = map;
+        } else {
+            value_list_add(scope->arena, parents, map);
+        }
+    }
+    if (item.kind == VALUE_NULL) return (LeafRef){.kind = LEAF_REF_ABSENT};
+    if (parents.as.list->count > 0) {
+        value_map_set(scope->arena, item, STR("parent"), parents.as.list->items[0]);
+        value_map_set(scope->arena, item, STR("parents"), parents);
+    }
+    return ref_value(item);
+}
+
+static LeafRef vars_root(const Scope *scope) {
+    const Execution *execution = scope->execution;
+    const Value *set = execution->engine == NULL ? NULL : engine_variables(execution->engine);
+    bool is_changed = set != NULL && set->kind == VALUE_MAP && set->as.map->count > 0;
+    Value vars = execution->variables;
+    if (is_changed) vars = run_merge(scope->arena, vars, *set);
+    if (vars.kind != VALUE_MAP || vars.as.map->count == 0) {
+        return (LeafRef){.kind = LEAF_REF_ABSENT};
+    }
+    return ref_value(vars);
+}
+
+static LeafRef labels_root(const Scope *scope) {
+    const Value *labels =
+        scope->execution->engine == NULL ? NULL : engine_labels(scope->execution->engine);
+    if (labels == NULL || labels->kind != VALUE_MAP) return (LeafRef){.kind = LEAF_REF_ABSENT};
+    return ref_value(run_nest(scope->arena, *labels, true));
+}
+
+static LeafRef kestra_root(const Scope *scope) {
+    const RunConfig *config = &scope->execution->runtime->config;
+    if (config->kestra_url.len == 0 && config->kestra_environment.len == 0) {
+        return (LeafRef){.kind = LEAF_REF_ABSENT};
+    }
+    Value map = value_map(scope->arena);
+    if (config->kestra_url.len > 0) {
+        value_map_set(scope->arena, map, STR("url"), value_text(config->kestra_url));
+    }
+    if (config->kestra_environment.len > 0) {
+        Value environment = value_map(scope->arena);
+        value_map_set(scope->arena, environment, STR("name"),
+                      value_text(config->kestra_environment));
+        value_map_set(scope->arena, map, STR("environment"), environment);
+    }
+    return ref_value(map);
+}
+
+static LeafRef map_or_absent(const Value *map) {
+    if (map == NULL || map->kind == VALUE_NULL) return (LeafRef){.kind = LEAF_REF_ABSENT};
+    if (map->kind == VALUE_MAP && map->as.map->count == 0) {
+        return (LeafRef){.kind = LEAF_REF_ABSENT};
+    }
+    return ref_value(*map);
+}
+
+static LeafRef engine_root(Scope *scope, Str name) {
+    const Engine *engine = scope->execution->engine;
+    if (str_eq(name, STR("outputs")) || str_eq(name, STR("tasks"))) {
+        Place place = {.scope = scope, .is_state = str_eq(name, STR("tasks"))};
+        return ref_place(&place);
+    }
+    if (str_eq(name, STR("inputs"))) return map_or_absent(engine_inputs(engine));
+    if (str_eq(name, STR("trigger")) || str_eq(name, STR("schedule"))) {
+        const Value *created = engine_created(engine);
+        return map_or_absent(created == NULL ? NULL : value_map_get(*created, STR("trigger")));
+    }
+    if (str_eq(name, STR("item"))) return item_root(scope);
+    if (run_id_is_zero(scope->run)) return (LeafRef){.kind = LEAF_REF_ABSENT};
+    if (str_eq(name, STR("parent"))) return parents_root(scope, true);
+    if (str_eq(name, STR("parents"))) return parents_root(scope, false);
+    TaskRunView view;
+    if (str_eq(name, STR("taskrun")) && engine_run(engine, scope->run, &view)) {
+        return ref_value(taskrun_root(scope, &view));
+    }
+    return (LeafRef){.kind = LEAF_REF_ABSENT};
+}
+
+static LeafRef scope_root(void *self, Str name) {
+    Scope *scope = self;
+    const Execution *execution = scope->execution;
+    const Value *own = scope->roots == NULL ? NULL : value_map_get(*scope->roots, name);
+    if (own != NULL) return ref_value(*own);
+    if (str_eq(name, STR("flow"))) return ref_value(run_flow_root(execution, scope->arena));
+    if (str_eq(name, STR("execution"))) return ref_value(execution_root(scope));
+    if (str_eq(name, STR("vars"))) return vars_root(scope);
+    if (str_eq(name, STR("labels"))) return labels_root(scope);
+    if (str_eq(name, STR("envs"))) return ref_value(execution->envs);
+    if (str_eq(name, STR("globals"))) return ref_value(execution->runtime->config.globals);
+    if (str_eq(name, STR("kestra"))) return kestra_root(scope);
+    if (str_eq(name, STR("task")) && scope->node != NULL) {
+        const Plan *plan = &execution->artifact->plan;
+        Value map = value_map(scope->arena);
+        value_map_set(scope->arena, map, STR("id"), value_text(plan_text(plan, scope->node->id)));
+        value_map_set(scope->arena, map, STR("type"),
+                      value_text(plan_text(plan, scope->node->type)));
+        return ref_value(map);
+    }
+    if (execution->engine != NULL) return engine_root(scope, name);
+    return (LeafRef){.kind = LEAF_REF_ABSENT};
+}
+
+static void scope_names(void *self, Buffer *out) {
+    static const char *const names[] = {"flow",   "execution", "inputs", "outputs", "tasks",
+                                        "task",   "taskrun",   "parent", "parents", "vars",
+                                        "labels", "trigger",   "envs",   "globals"};
+    Scope *scope = self;
+    bool is_first = true;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        LeafRef ref = scope_root(scope, str_from(names[i]));
+        if (ref.kind == LEAF_REF_ABSENT) continue;
+        buffer_printf(out, "%s%s", is_first ? "" : ", ", names[i]);
+        is_first = false;
+    }
+}
+
+LeafContext run_context(Scope *scope) {
+    return (LeafContext){scope_root, scope_names, scope};
+}

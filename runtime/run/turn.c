@@ -1,0 +1,388 @@
+// turn.c - a turn: outside events are applied, the engine decides to a fixpoint, what it asks for
+// and can be had at once is done inside, and all of it is committed; only then come the effects.
+//
+// So the result of one task and the intent of the next are one transaction and one sync. A turn
+// that goes on for long commits what it has and continues. Rows of executions and task runs are
+// written beside the events they follow from.
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "run/driver.h"
+
+// --- reporting ----------------------------------------------------------------------------------
+
+Arena *turn_arena(Execution *execution) {
+    return &execution->turn.arena;
+}
+
+Event *turn_report(Execution *execution, EventKind kind, RunId run) {
+    Event *event = LIST_ADD(&execution->turn.arena, &execution->turn.incoming, Event);
+    event->kind = kind;
+    event->run = run;
+    event->time_ms = runtime_now(execution->runtime);
+    return event;
+}
+
+void turn_after(Execution *execution, const Action *action, Attempt *attempt) {
+    After *after = LIST_ADD(&execution->turn.arena, &execution->turn.after, After);
+    *after = (After){*action, attempt};
+}
+
+static void run_scheduled(void *self) {
+    Execution *execution = self;
+    execution->is_scheduled = false;
+    turn_run(execution);
+}
+
+void turn_schedule(Execution *execution) {
+    if (execution->is_scheduled || execution->is_in_turn) return;
+    execution->is_scheduled = true;
+    loop_defer(execution->runtime->loop, run_scheduled, execution);
+}
+
+// --- rows ---------------------------------------------------------------------------------------
+
+typedef struct RunSet {
+    RunId *ids;  // open addressing; zero: free
+    uint32_t size, count;
+    bool is_all;  // rows may have gone: all are written again
+} RunSet;
+
+static bool set_add(RunSet *set, RunId id) {
+    uint32_t hash;
+    memcpy(&hash, id.bytes, sizeof hash);
+    for (uint32_t i = hash & (set->size - 1);; i = (i + 1) & (set->size - 1)) {
+        if (run_id_is_zero(set->ids[i])) {
+            set->ids[i] = id;
+            set->count++;
+            return true;
+        }
+        if (memcmp(set->ids[i].bytes, id.bytes, sizeof id.bytes) == 0) return false;
+    }
+}
+
+static Err put_run(const Execution *execution, const TaskRunView *view) {
+    char id[33];
+    char parent[33] = "";
+    run_id_print(view->id, id);
+    if (!run_id_is_zero(view->parent)) run_id_print(view->parent, parent);
+    StoreTaskRun row = {.execution = execution->id,
+                        .id = str_from(id),
+                        .task = view->task,
+                        .parent = str_from(parent),
+                        .value = view->value,
+                        .iteration = view->iteration,
+                        .state = str_from(state_name(view->state)),
+                        .attempts = view->attempts,
+                        .started_ms = view->started_ms,
+                        .ended_ms = view->ended_ms};
+    return store_put_taskrun(execution->runtime->store, execution->owner, &row);
+}
+
+static Err put_all_runs(const Execution *execution) {
+    Arena scratch = {0};
+    StoreTaskRun *rows = NULL;
+    uint32_t count = 0;
+    Store *store = execution->runtime->store;
+    Err err = store_taskruns(store, execution->id, &scratch, &rows, &count);
+    for (uint32_t i = 0; err.code == ERR_NONE && i < count; i++) {
+        RunId id;
+        TaskRunView view;
+        if (run_id_parse(rows[i].id, &id) && engine_run(execution->engine, id, &view)) continue;
+        err = store_drop_taskrun(store, execution->owner, execution->id, rows[i].id);
+    }
+    arena_release(&scratch);
+    TaskRunView view;
+    for (uint32_t i = 0; err.code == ERR_NONE && engine_run_at(execution->engine, i, &view); i++) {
+        err = put_run(execution, &view);
+    }
+    return err;
+}
+
+// The task runs that the events are about, each once.
+static Err put_runs(const Execution *execution, const Events *events, Arena *arena) {
+    RunSet set = {.size = 16};
+    while (set.size < 2 * (events->count + 1)) set.size *= 2;
+    set.ids = arena_array(arena, RunId, set.size);
+    for (uint32_t i = 0; i < events->count; i++) {
+        const Event *event = &events->items[i];
+        if (event->kind == EVENT_RESTARTED || event->kind == EVENT_MARKED ||
+            event->kind == EVENT_COPIED) {
+            return put_all_runs(execution);
+        }
+        // A pass of a LoopUntil drops the runs of the one before.
+        if (event->kind == EVENT_FIRED) set.is_all = true;
+        if (!run_id_is_zero(event->run) && event->kind != EVENT_FRAME) set_add(&set, event->run);
+    }
+    if (set.is_all) return put_all_runs(execution);
+    for (uint32_t i = 0; i < set.size; i++) {
+        TaskRunView view;
+        if (run_id_is_zero(set.ids[i])) continue;
+        if (!engine_run(execution->engine, set.ids[i], &view)) continue;
+        TRY(put_run(execution, &view));
+    }
+    return err_none();
+}
+
+static void print_row(const StoreExecution *row, Buffer *out) {
+    buffer_clear(out);
+    buffer_printf(out, "%lld %lld %lld " STR_FMT "\n" STR_FMT "\n" STR_FMT,
+                  (long long)row->flow_revision, (long long)row->started_ms,
+                  (long long)row->ended_ms, STR_ARG(row->state), STR_ARG(row->labels),
+                  STR_ARG(row->reason));
+}
+
+// The execution's row changes seldom; writing it in each turn would cost a page of the log.
+static Err put_execution(Execution *execution, Arena *arena) {
+    StoreExecution row;
+    Buffer text = {0};
+    run_fill_row(execution, arena, &row);
+    print_row(&row, &text);
+    bool is_new = !str_eq(buffer_str(&text), buffer_str(&execution->row));
+    Err err = err_none();
+    if (is_new) err = store_put_execution(execution->runtime->store, execution->owner, &row);
+    if (is_new && err.code == ERR_NONE) {
+        buffer_release(&execution->row);
+        execution->row = text;
+        return err;
+    }
+    buffer_release(&text);
+    return err;
+}
+
+// --- committing ---------------------------------------------------------------------------------
+
+static Err append(Execution *execution, const Event *event, int64_t seq, Buffer *body) {
+    buffer_clear(body);
+    event_write(event, body);
+    StoreEvent row = {.seq = seq,
+                      .time_ms = event->time_ms,
+                      .kind = (int32_t)event->kind,
+                      .body = buffer_str(body)};
+    return store_append(execution->runtime->store, execution->id, execution->owner, &row);
+}
+
+static Err put_artifact(Execution *execution) {
+    Store *store = execution->runtime->store;
+    const Plan *plan = &execution->artifact->plan;
+    TRY(store_put_artifact(store, &execution->artifact->digest, execution->artifact->bytes));
+    return store_put_flow(store, plan_text(plan, plan->flow.flow_namespace),
+                          plan_text(plan, plan->flow.id), &execution->artifact->digest,
+                          &execution->revision);
+}
+
+static Err write_all(Execution *execution, const Events *events, Arena *arena) {
+    Store *store = execution->runtime->store;
+    if (execution->is_new) TRY(put_artifact(execution));
+    Buffer body = {0};
+    Err err = err_none();
+    for (uint32_t i = 0; err.code == ERR_NONE && i < events->count; i++) {
+        err = append(execution, &events->items[i], execution->last_seq + 1 + i, &body);
+    }
+    buffer_release(&body);
+    if (err.code != ERR_NONE) return err;
+    TRY(put_runs(execution, events, arena));
+    TRY(put_execution(execution, arena));
+    int64_t seq = execution->last_seq + events->count;
+    if (seq - execution->snapshot_seq >= SNAPSHOT_EVENTS) {
+        Buffer bytes = {0};
+        engine_snapshot(execution->engine, &bytes);
+        err = store_put_snapshot(store, execution->id, execution->owner, seq, buffer_str(&bytes));
+        buffer_release(&bytes);
+        if (err.code != ERR_NONE) return err;
+    }
+    if (execution->drops_commands) {
+        return store_drop_commands(store, execution->id, execution->command_number);
+    }
+    return err_none();
+}
+
+static Err commit(Execution *execution, const Events *events, Arena *arena) {
+    Store *store = execution->runtime->store;
+    log_flush(execution);
+    if (execution->log_needs_sync) {
+        TRY(store_sync_fd(store, log_file_fd(execution->log), "log.jsonl"));
+        execution->log_needs_sync = false;
+    }
+    TRY(store_begin(store));
+    Err err = write_all(execution, events, arena);
+    if (err.code != ERR_NONE) {
+        store_rollback(store);
+        return err;
+    }
+    TRY(store_commit(store));
+    execution->is_new = false;
+    execution->drops_commands = false;
+    execution->last_seq += events->count;
+    if (execution->last_seq - execution->snapshot_seq >= SNAPSHOT_EVENTS) {
+        execution->snapshot_seq = execution->last_seq;
+    }
+    return err_none();
+}
+
+// --- telling ------------------------------------------------------------------------------------
+
+// A run that has several events in the batch is told once, with its last state.
+static bool comes_again(const Events *events, uint32_t at) {
+    const Event *event = &events->items[at];
+    for (uint32_t i = at + 1; i < events->count; i++) {
+        const Event *later = &events->items[i];
+        bool is_change = later->kind == EVENT_TASKSTATE || later->kind == EVENT_DONE ||
+                         later->kind == EVENT_STARTED;
+        if (is_change && memcmp(later->run.bytes, event->run.bytes, sizeof event->run.bytes) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void tell(Execution *execution, const Events *events) {
+    const RunObserver *observer = &execution->runtime->options.observer;
+    if (observer->state == NULL) return;
+    for (uint32_t i = 0; i < events->count; i++) {
+        const Event *event = &events->items[i];
+        bool is_change = event->kind == EVENT_TASKSTATE || event->kind == EVENT_DONE ||
+                         event->kind == EVENT_STARTED || event->kind == EVENT_TASKRUN;
+        TaskRunView view;
+        if (!is_change || run_id_is_zero(event->run) || comes_again(events, i)) continue;
+        if (!engine_run(execution->engine, event->run, &view)) continue;
+        observer->state(observer->self, execution->id, view.task, view.value, view.state);
+    }
+    State state = engine_state(execution->engine);
+    if (state == execution->told_state) return;
+    execution->told_state = state;
+    observer->state(observer->self, execution->id, (Str){0}, (Str){0}, state);
+}
+
+// A folder that the children of a WorkingDirectory shared goes with its run.
+static void remove_folders(Execution *execution, const Events *events, Arena *arena) {
+    const Plan *plan = &execution->artifact->plan;
+    for (uint32_t i = 0; i < events->count; i++) {
+        const Event *event = &events->items[i];
+        TaskRunView view;
+        if (event->kind != EVENT_TASKSTATE || !state_is_terminal(event->state)) continue;
+        if (!engine_run(execution->engine, event->run, &view)) continue;
+        if ((plan->nodes[view.node].flags & NODE_WORKDIR) == 0) continue;
+        char id[33];
+        run_id_print(view.id, id);
+        Str path = path_join(
+            arena, path_join(arena, execution_folder(execution, arena), STR("work")), str_from(id));
+        Err err = dir_remove(path.ptr);
+        if (err.code != ERR_NONE) execution_log(execution, LOG_WARN, str_from(err.text));
+    }
+}
+
+// --- the turn -----------------------------------------------------------------------------------
+
+static const Value *more_list(const Event *event, Str name) {
+    if (event->more.kind != VALUE_MAP) return NULL;
+    const Value *list = value_map_get(event->more, name);
+    return list != NULL && list->kind == VALUE_LIST ? list : NULL;
+}
+
+void turn_note(Execution *execution, const Event *event) {
+    if (event->kind != EVENT_ENDED && event->kind != EVENT_DONE) return;
+    Arena *arena = &execution->arena;
+    TaskRunView view = {0};
+    const Value *effects = more_list(event, STR("effects"));
+    if (effects != NULL && engine_run(execution->engine, event->run, &view)) {
+        *LIST_ADD(arena, &execution->effects, RunNote) =
+            (RunNote){event->run, str_dup(arena, view.task), value_copy(arena, *effects)};
+    }
+    const Value *metrics = more_list(event, STR("metrics"));
+    if (metrics == NULL) return;
+    for (uint32_t i = 0; i < execution->metrics.count; i++) {
+        RunNote *note = &execution->metrics.items[i];
+        if (memcmp(note->run.bytes, event->run.bytes, sizeof event->run.bytes) != 0) continue;
+        note->list = value_copy(arena, *metrics);
+        return;
+    }
+    *LIST_ADD(arena, &execution->metrics, RunNote) =
+        (RunNote){event->run, (Str){0}, value_copy(arena, *metrics)};
+}
+
+static void apply_incoming(Execution *execution, Events *batch) {
+    Turn *turn = &execution->turn;
+    while (turn->applied < turn->incoming.count) {
+        Event *event = &turn->incoming.items[turn->applied++];
+        engine_apply(execution->engine, event);
+        turn_note(execution, event);
+        *LIST_ADD(&turn->arena, batch, Event) = *event;
+    }
+}
+
+// Until nothing is left that can be done inside, or the turn has been long enough.
+static bool decide(Execution *execution, Events *batch) {
+    Runtime *runtime = execution->runtime;
+    Turn *turn = &execution->turn;
+    int64_t started = runtime->clock->mono_ms(runtime->clock->self);
+    for (;;) {
+        apply_incoming(execution, batch);
+        Events decisions = {0};
+        Actions actions = {0};
+        engine_next(execution->engine, runtime_now(runtime), &turn->arena, &decisions, &actions);
+        for (uint32_t i = 0; i < decisions.count; i++) {
+            *LIST_ADD(&turn->arena, batch, Event) = decisions.items[i];
+        }
+        for (uint32_t i = 0; i < actions.count; i++) act_now(execution, &actions.items[i]);
+        if (turn->applied == turn->incoming.count) return true;
+        if (batch->count >= TURN_EVENTS) return false;
+        if (runtime->clock->mono_ms(runtime->clock->self) - started >= TURN_MS) return false;
+    }
+}
+
+static void perform(Execution *execution, Turn *turn) {
+    for (uint32_t i = 0; i < turn->after.count; i++) act_after(execution, &turn->after.items[i]);
+    turn->after.count = 0;
+}
+
+static Err one_turn(Execution *execution, bool *is_done) {
+    Events batch = {0};
+    execution->is_in_turn = true;
+    *is_done = decide(execution, &batch);
+    execution->is_in_turn = false;
+    const char *broken = engine_fault(execution->engine);
+    if (broken != NULL) {
+        return err_make(ERR_STORE, "execution '" STR_FMT "' cannot be continued: %s",
+                        STR_ARG(execution->id), broken);
+    }
+    if (batch.count > 0) TRY(commit(execution, &batch, &execution->turn.arena));
+    tell(execution, &batch);
+    remove_folders(execution, &batch, &execution->turn.arena);
+    return err_none();
+}
+
+void turn_run(Execution *execution) {
+    Runtime *runtime = execution->runtime;
+    if (runtime->failure.code != ERR_NONE || execution->owner == 0) return;
+    if (execution->is_in_turn) return;  // a callback inside a turn: the turn takes it in
+    bool is_done = false;
+    Err err = one_turn(execution, &is_done);
+    if (err.code != ERR_NONE) {
+        runtime_fail(runtime, err);
+        return;
+    }
+    if (!is_done) {
+        // What is not applied yet lives in the same arena.
+        perform(execution, &execution->turn);
+        turn_schedule(execution);
+        return;
+    }
+    Turn done = execution->turn;
+    execution->turn = (Turn){0};
+    perform(execution, &done);
+    arena_release(&done.arena);
+    if (engine_memory(execution->engine) > COMPACT_BYTES && execution->turn.incoming.count == 0) {
+        engine_compact(&execution->engine);
+    }
+    if (execution->turn.incoming.count > 0) turn_schedule(execution);
+    if (execution->is_finished) child_finished(execution);
+    runtime_set_timer(runtime);
+}
+
+void turn_record(Execution *execution, const Events *events) {
+    for (uint32_t i = 0; i < events->count; i++) engine_apply(execution->engine, &events->items[i]);
+    Err err = commit(execution, events, &execution->turn.arena);
+    if (err.code != ERR_NONE) runtime_fail(execution->runtime, err);
+}
