@@ -1,0 +1,236 @@
+// output.c - results and errors, as text and as JSON.
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "cli/cli.h"
+
+void cli_write(Str text) {
+    Err err = file_write_fd(STDOUT_FILENO, text);
+    (void)err;  // a reader that has gone needs no message
+}
+
+void cli_print(Cli *cli, Value value) {
+    Buffer text = {0};
+    json_write(&text, value, JSON_PRETTY, 0);
+    buffer_add_char(&text, '\n');
+    cli_write(buffer_str(&text));
+    buffer_release(&text);
+    (void)cli;
+}
+
+static void say(Cli *cli, const char *word, const char *colour, Str text) {
+    Buffer line = {0};
+    cli_progress_end(cli);
+    if (cli->has_colour) {
+        buffer_printf(&line, "\x1b[%sm%s:\x1b[0m ", colour, word);
+    } else {
+        buffer_printf(&line, "%s: ", word);
+    }
+    masker_apply(cli->masker, text, &line);
+    buffer_add_char(&line, '\n');
+    Err err = file_write_fd(STDERR_FILENO, buffer_str(&line));
+    (void)err;
+    buffer_release(&line);
+}
+
+void cli_note(Cli *cli, const char *format, ...) {
+    Buffer text = {0};
+    va_list args;
+    va_start(args, format);
+    buffer_vprintf(&text, format, args);
+    va_end(args);
+    say(cli, "note", "36", buffer_str(&text));
+    buffer_release(&text);
+}
+
+static int status_of(const char *kind) {
+    static const struct {
+        const char *kind;
+        int status;
+    } rows[] = {
+        {"usage",    STATUS_USAGE   },
+        {"input",    STATUS_USAGE   },
+        {"secret",   STATUS_USAGE   },
+        {"artifact", STATUS_ARTIFACT},
+        {"runner",   STATUS_FAILED  },
+        {"store",    STATUS_STORE   },
+        {"busy",     STATUS_BUSY    },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        if (strcmp(rows[i].kind, kind) == 0) return rows[i].status;
+    }
+    return STATUS_ARTIFACT;
+}
+
+static Value text_or_null(Str text) {
+    return text.len == 0 ? value_null() : value_text(text);
+}
+
+int cli_fail(Cli *cli, const char *kind, const Err *err, const InputFault *fault) {
+    InputFault none = {0};
+    if (fault == NULL) fault = &none;
+    Str message = str_from(err->text);
+    if (cli->is_json) {
+        Value map = value_map(&cli->arena);
+        Value error = value_map(&cli->arena);
+        Buffer masked = {0};
+        masker_apply(cli->masker, message, &masked);
+        value_map_set(&cli->arena, error, STR("kind"), value_text(str_from(kind)));
+        value_map_set(&cli->arena, error, STR("input"), text_or_null(fault->input));
+        value_map_set(&cli->arena, error, STR("rule"), text_or_null(fault->rule));
+        value_map_set(&cli->arena, error, STR("bound"), text_or_null(fault->bound));
+        value_map_set(&cli->arena, error, STR("received"), text_or_null(fault->received));
+        value_map_set(&cli->arena, error, STR("message"), value_text(buffer_str(&masked)));
+        value_map_set(&cli->arena, map, STR("error"), error);
+        cli_print(cli, map);
+        buffer_release(&masked);
+    } else {
+        say(cli, "error", "31", message);
+    }
+    return status_of(kind);
+}
+
+int cli_usage(Cli *cli, const char *format, ...) {
+    Err err = err_make(ERR_USAGE, "%s", "");
+    va_list args;
+    va_start(args, format);
+    vsnprintf(err.text, sizeof err.text, format, args);
+    va_end(args);
+    int status = cli_fail(cli, "usage", &err, NULL);
+    if (!cli->is_json && cli->command != NULL) {
+        fprintf(stderr, "usage: flowrun %s %s\n", cli->command->name, cli->command->arguments);
+    }
+    return status;
+}
+
+int cli_fail_execution(Cli *cli, const Err *err) {
+    switch (err->code) {
+    case ERR_CONFLICT:
+        return cli_fail(cli, "busy", err, NULL);
+    case ERR_NOT_FOUND:
+    case ERR_USAGE:
+    case ERR_INPUT:
+        return cli_fail(cli, "usage", err, NULL);
+    case ERR_REFUSED:
+    case ERR_UNSUPPORTED:
+        return cli_fail(cli, "artifact", err, NULL);
+    case ERR_NONE:
+    case ERR_SYSTEM:
+    case ERR_LIMIT:
+    case ERR_UNAVAILABLE:
+    case ERR_STORE:
+    case ERR_CANCELLED:
+        break;
+    }
+    return cli_fail(cli, "store", err, NULL);
+}
+
+// --- executions as text -------------------------------------------------------------------------
+
+void cli_duration(Buffer *out, int64_t milliseconds) {
+    if (milliseconds < 0) milliseconds = 0;
+    if (milliseconds < 60000) {
+        buffer_printf(out, "%lld.%02lld s", (long long)(milliseconds / 1000),
+                      (long long)(milliseconds % 1000 / 10));
+    } else if (milliseconds < 3600000) {
+        buffer_printf(out, "%lld min %02lld s", (long long)(milliseconds / 60000),
+                      (long long)(milliseconds / 1000 % 60));
+    } else {
+        buffer_printf(out, "%lld h %02lld min", (long long)(milliseconds / 3600000),
+                      (long long)(milliseconds / 60000 % 60));
+    }
+}
+
+static void add_span(Buffer *out, const Engine *engine, RunId run) {
+    const StateChange *changes = NULL;
+    uint32_t count = engine_history(engine, run, &changes);
+    if (count == 0) return;
+    int64_t end = changes[count - 1].time_ms;
+    if (!state_is_terminal(changes[count - 1].state)) {
+        end = clock_system()->wall_ms(clock_system()->self);
+    }
+    cli_duration(out, end - changes[0].time_ms);
+}
+
+static void add_runs(Buffer *out, const Engine *engine) {
+    TaskRunView view;
+    for (uint32_t i = 0; engine_run_at(engine, i, &view); i++) {
+        if (view.task.len == 0) continue;
+        Buffer name = {0};
+        buffer_add(&name, view.task);
+        if (view.has_value) buffer_printf(&name, "[" STR_FMT "]", STR_ARG(view.value));
+        buffer_printf(out, "  %-32.*s %-9s", (int)name.len, name.ptr, state_name(view.state));
+        buffer_release(&name);
+        if (view.attempts > 1) buffer_printf(out, " %d attempts ", view.attempts);
+        buffer_add_char(out, ' ');
+        add_span(out, engine, view.id);
+        if (view.is_unknown) buffer_add(out, STR("  outcome unknown"));
+        buffer_add_char(out, '\n');
+    }
+}
+
+static void add_next(Buffer *out, const Execution *execution, RunEnd end) {
+    const Engine *engine = execution_engine(execution);
+    Str id = execution_id(execution);
+    TaskRunView view;
+    if (end == RUN_STOPPED) {
+        buffer_printf(out, "next: flowrun resume " STR_FMT "\n", STR_ARG(id));
+        return;
+    }
+    if (end == RUN_WAITS_FOR_TIME) {
+        buffer_printf(out, "next: flowrun resume " STR_FMT ", when its time has come\n",
+                      STR_ARG(id));
+        return;
+    }
+    if (end != RUN_WAITS_FOR_PERSON) return;
+    bool has_unknown = false;
+    for (uint32_t i = 0; engine_run_at(engine, i, &view); i++) {
+        if (!view.is_unknown) continue;
+        has_unknown = true;
+        buffer_printf(out,
+                      "next: flowrun resolve " STR_FMT " " STR_FMT
+                      " --as success|failed|retry, then flowrun resume " STR_FMT "\n",
+                      STR_ARG(id), STR_ARG(view.task), STR_ARG(id));
+    }
+    if (!has_unknown) buffer_printf(out, "next: flowrun resume " STR_FMT "\n", STR_ARG(id));
+}
+
+void cli_show_result(Cli *cli, const Execution *execution, bool with_runs, RunEnd end) {
+    unsigned flags = cli_has(cli, "record-effects") ? RESULT_WITH_EFFECTS : 0;
+    cli_progress_end(cli);
+    if (cli->is_json) {
+        cli_print(cli, execution_result(execution, flags, &cli->arena));
+        return;
+    }
+    const Engine *engine = execution_engine(execution);
+    const Plan *plan = &execution_artifact(execution)->plan;
+    Buffer out = {0};
+    RunId none = {0};
+    buffer_printf(&out, STR_FMT "  " STR_FMT "." STR_FMT "  %s  ", STR_ARG(execution_id(execution)),
+                  STR_ARG(plan_text(plan, plan->flow.flow_namespace)),
+                  STR_ARG(plan_text(plan, plan->flow.id)), state_name(engine_state(engine)));
+    add_span(&out, engine, none);
+    buffer_add_char(&out, '\n');
+    EngineReason reason;
+    if (engine_reason(engine, &reason)) {
+        buffer_add(&out, STR("reason: "));
+        if (reason.task.len > 0) {
+            buffer_printf(&out, "task '" STR_FMT "'%s", STR_ARG(reason.task),
+                          reason.message.len > 0 ? ": " : "");
+        }
+        buffer_add(&out, reason.message);
+        buffer_add_char(&out, '\n');
+    }
+    if (with_runs) add_runs(&out, engine);
+    const Value *outputs = engine_outputs(engine);
+    if (outputs != NULL && outputs->kind == VALUE_MAP && outputs->as.map->count > 0) {
+        Value map = value_map(&cli->arena);
+        value_map_set(&cli->arena, map, STR("outputs"), *outputs);
+        yaml_write(&out, map);
+    }
+    add_next(&out, execution, end);
+    cli_write(buffer_str(&out));
+    buffer_release(&out);
+}
