@@ -26,7 +26,7 @@ static Err check_owner(int fd, const char *path) {
     }
     if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
         return err_make(ERR_REFUSED,
-                        "others may write '%s': run `chmod go-w` on it, or sign it and "
+                        "'%s' can be written by others: run `chmod go-w` on it, or sign it and "
                         "name a trust file with --trust",
                         path);
     }
