@@ -6,9 +6,10 @@
 #include <string.h>
 
 static const Builtin *const families[] = {
-    leaf_builtins_text,  leaf_builtins_number, leaf_builtins_list,
-    leaf_builtins_json,  leaf_builtins_codec,  leaf_builtins_test,
-    leaf_builtins_regex, leaf_builtins_world,  leaf_builtins_date,
+    leaf_builtins_text,  leaf_builtins_number,   leaf_builtins_list,   leaf_builtins_json,
+    leaf_builtins_codec, leaf_builtins_crypto,   leaf_builtins_test,   leaf_builtins_regex,
+    leaf_builtins_date,  leaf_builtins_calendar, leaf_builtins_random, leaf_builtins_format,
+    leaf_builtins_jq,    leaf_builtins_world,
 };
 
 const Builtin *builtins_next(const Builtin *previous) {

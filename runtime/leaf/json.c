@@ -91,7 +91,7 @@ const Builtin leaf_builtins_json[] = {
      .flags = BUILTIN_NULL_TAKEN | BUILTIN_NO_ARGUMENTS,
      .run = yaml_filter,
      .text = "The value as YAML in block style.",
-     .examples = "{{ {'a': 'x'} | yaml }} => a: x\n"},
+     .examples = "{{ {'a': 'x'} | yaml }} => a: x\\n"},
     {.kind = BUILTIN_FUNCTION,
      .name = "yaml",
      .params = {{"yaml", "text"}},

@@ -288,5 +288,8 @@ typedef struct Builtin {
 // Walks over all of them, family by family: NULL gives the first, the last gives NULL.
 const Builtin *builtins_next(const Builtin *previous);
 const Builtin *builtin_find(BuiltinKind kind, Str name);
+// What the filter `jq` says of a program: ERR_INPUT where it can never run, ERR_UNSUPPORTED where
+// this version cannot run it.
+MUST_CHECK Err jq_check(Str program);
 
 #endif

@@ -238,10 +238,9 @@ void leaf_secrets_open(lua_State *L);
 
 int rt_builtin_index(lua_State *L);  // __index of rt.filter, rt.func, rt.test
 extern const Builtin leaf_builtins_text[], leaf_builtins_number[], leaf_builtins_list[],
-    leaf_builtins_json[], leaf_builtins_date[], leaf_builtins_calendar[], leaf_builtins_crypto[],
-    leaf_builtins_codec[], leaf_builtins_secret[], leaf_builtins_world[], leaf_builtins_random[],
-    leaf_builtins_test[], leaf_builtins_regex[], leaf_builtins_refused[], leaf_builtins_jq[],
-    leaf_builtins_flow[];
+    leaf_builtins_json[], leaf_builtins_codec[], leaf_builtins_crypto[], leaf_builtins_test[],
+    leaf_builtins_regex[], leaf_builtins_date[], leaf_builtins_calendar[], leaf_builtins_random[],
+    leaf_builtins_format[], leaf_builtins_jq[], leaf_builtins_world[];
 // Stops the evaluation until the host answers: `arguments` is the map at the top. Returns from the
 // builtin.
 int leaf_need(lua_State *L, LeafNeedKind need);

@@ -145,16 +145,17 @@ static void write_number(Buffer *out, const NumberPattern *pattern, Str digits) 
     }
     size_t places = whole.len;
     if (places < (size_t)pattern->min_whole) places = (size_t)pattern->min_whole;
-    if (places == 0 && fraction.len == 0) places = 1;
+    if (places == 0 && fraction.len == 0 && pattern->min_fraction == 0) places = 1;
     for (size_t left = places; left > 0; left--) {
         buffer_add_char(out, left > whole.len ? '0' : whole.ptr[whole.len - left]);
         bool is_edge = pattern->group > 0 && left > 1 && (left - 1) % (size_t)pattern->group == 0;
         if (is_edge) buffer_add_char(out, ',');
     }
-    if (fraction.len > 0) {
+    if (fraction.len > 0 || pattern->min_fraction > 0) {
         buffer_add_char(out, '.');
         buffer_add(out, fraction);
     }
+    for (size_t i = fraction.len; i < (size_t)pattern->min_fraction; i++) buffer_add_char(out, '0');
 }
 
 static void affix_to(Buffer *out, const Affix *affix) {
