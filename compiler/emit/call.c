@@ -144,6 +144,10 @@ Operand emit_builtin(Emitter *emitter, const Expr *expr, BuiltinKind kind, const
         facts_add(emitter->arena, &emitter->facts, row, arguments.items[0]->value);
     }
 
+    if (kind == BUILTIN_FILTER && strcmp(row->name, "jq") == 0 && arguments.count > 0 &&
+        arguments.items[0] != NULL && arguments.items[0]->value->kind == EXPR_TEXT) {
+        probe_jq(emitter, arguments.items[0]->value);
+    }
     uint32_t given = arguments.count;
     while (given > 0 && arguments.items[given - 1] == NULL) given--;
     Operands operands = {0};

@@ -93,6 +93,8 @@ typedef struct Emitter {
     bool uses_context, uses_world;
     bool has_error;
     Facts facts;
+    LeafVm *machine;  // NULL until something is evaluated
+    uint32_t machine_chunks;
 } Emitter;
 
 // --- lua.c --------------------------------------------------------------------------------------
@@ -149,6 +151,14 @@ Operand emit_properties(Emitter *emitter, const Property *properties, uint32_t c
 Operand emit_literal(Emitter *emitter, Value value);
 Operand emit_convert(Emitter *emitter, uint32_t mark, Operand operand, ConvertTo to, Str path,
                      Span span);
+
+// --- fold.c
+// ---------------------------------------------------------------------------------------
+
+// The value of a chunk as JSON, where it has one that may stand in a plan.
+bool fold(Emitter *emitter, Str bytecode, Buffer *json);
+// A constant jq program that this version cannot run is a finding now, not a failure later.
+void probe_jq(Emitter *emitter, const Expr *program);
 
 // --- manifest.c ---------------------------------------------------------------------------------
 

@@ -1,75 +1,9 @@
-// leaves.c - every leaf of a draft to Lua and bytecode, or to a constant.
-//
-// A leaf that reads no context and asks nothing of the world gives the same value everywhere; it is
-// evaluated here by the machine that evaluates it at run time, under a budget of steps (never of
-// time: the same source must give the same bytes). What fails here is left to fail where it is
-// reached. A constant is written as JSON with its keys in their order, since maps keep it.
+// leaves.c - every leaf of a draft to Lua and bytecode, or to a constant; the source map.
 #include <string.h>
 
 #include "base/file.h"
 #include "emit/emit.h"
 #include "emit/emitter.h"
-
-enum { FOLDED_SIZE_MAX = 4096, FOLDING_STEPS_MAX = 200000, FOLDING_BYTES_MAX = 8 << 20 };
-
-// Chunks stay loaded in a machine; a new one is taken now and then.
-enum { FOLDS_PER_MACHINE = 256 };
-
-typedef struct Folder {
-    LeafVm *vm;
-    uint32_t count;
-    Arena *arena;
-} Folder;
-
-static bool is_finite(Value value) {
-    switch (value.kind) {
-    case VALUE_FLOAT:
-        return value.as.real - value.as.real == 0.0;
-    case VALUE_LIST:
-        for (uint32_t i = 0; i < value.as.list->count; i++) {
-            if (!is_finite(value.as.list->items[i])) return false;
-        }
-        return true;
-    case VALUE_MAP:
-        for (uint32_t i = 0; i < value.as.map->count; i++) {
-            if (!is_finite(value.as.map->members[i].value)) return false;
-        }
-        return true;
-    case VALUE_UNDEFINED:
-        return false;
-    case VALUE_NULL:
-    case VALUE_BOOL:
-    case VALUE_INT:
-    case VALUE_BIGNUM:
-    case VALUE_TEXT:
-    case VALUE_SECRET:
-        break;
-    }
-    return true;
-}
-
-static bool fold(Folder *folder, Str bytecode, Buffer *json) {
-    if (folder->vm == NULL || folder->count == FOLDS_PER_MACHINE) {
-        leaf_vm_free(folder->vm);
-        folder->vm = NULL;
-        folder->count = 0;
-        LeafOptions options = {
-            .limits = {
-                       .steps = FOLDING_STEPS_MAX, .bytes = FOLDING_BYTES_MAX, .milliseconds = 60000}
-        };
-        if (leaf_vm_new(&options, &folder->vm).code != ERR_NONE) return false;
-    }
-    uint32_t number = folder->count++;
-    leaf_vm_set_chunk(folder->vm, number, bytecode);
-    Value nothing = value_map(folder->arena);
-    LeafRun run = {0};
-    LeafStatus status =
-        leaf_start(&run, folder->vm, number, leaf_context_of_map(&nothing), folder->arena);
-    if (status == LEAF_NEEDS) leaf_stop(&run);
-    if (status != LEAF_DONE || value_has_secret(run.value) || !is_finite(run.value)) return false;
-    json_write(json, run.value, JSON_COMPACT, 0);
-    return json->len <= FOLDED_SIZE_MAX;
-}
 
 // --- one leaf -----------------------------------------------------------------------------------
 
@@ -205,7 +139,6 @@ void emit_leaves_with_facts(PlanDraft *draft, const Sources *sources, Arena *are
                        .parser = expr_parser_new(arena),
                        .flow = draft->flow,
                        .catalog = draft->catalog};
-    Folder folder = {.arena = arena};
     EmittedLeaf *out = arena_array(arena, EmittedLeaf, draft->leaves.count);
     uint32_t number = 0;
     Buffer json = {0};
@@ -215,7 +148,8 @@ void emit_leaves_with_facts(PlanDraft *draft, const Sources *sources, Arena *are
         emit_leaf(&emitter, spec, &out[i]);
         if (out[i].bytecode.len == 0) continue;
         buffer_clear(&json);
-        if (!emitter.uses_context && !emitter.uses_world && fold(&folder, out[i].bytecode, &json)) {
+        if (!emitter.uses_context && !emitter.uses_world &&
+            fold(&emitter, out[i].bytecode, &json)) {
             *spec->target = PLAN_CONSTANT | draft_text(draft, buffer_to_str(&json, arena));
             out[i].bytecode = (Str){0};
             emitter.sites.count = sites;
@@ -226,7 +160,7 @@ void emit_leaves_with_facts(PlanDraft *draft, const Sources *sources, Arena *are
     draft->plan.leaf_count = number;
     draft->plan.strings = buffer_str(&draft->strings);
     buffer_release(&json);
-    leaf_vm_free(folder.vm);
+    leaf_vm_free(emitter.machine);
     expr_parser_free(emitter.parser);
     map_sources(&emitter, draft, sources, arena, map);
     *leaves = out;
@@ -257,6 +191,7 @@ static Err alone_end(Alone *alone, Operand result, Str *lua) {
     *lua = emit_chunk(&alone->emitter, result);
     buffer_release(&alone->frame.code);
     expr_parser_free(alone->emitter.parser);
+    leaf_vm_free(alone->emitter.machine);
     if (!alone->emitter.has_error) return err_none();
     if (diags->list.count == alone->before) {
         return err_make(ERR_INPUT, "the template has errors");
