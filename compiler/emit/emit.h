@@ -44,7 +44,8 @@ MUST_CHECK Err emit_template(const Template *tpl, LeafMode mode, ConvertTo conve
 // object).
 MUST_CHECK Err emit_node(const Node *node, LeafMode mode, ConvertTo convert, Arena *arena,
                          Diags *diags, Str *lua);
-// All of it. The same input gives the same bytes.
+// All of it. The same input gives the same bytes. Nothing is written where a leaf could not be
+// compiled: that is an error in diags.
 MUST_CHECK Err emit_artifact(PlanDraft *draft, const EmitOptions *options, Catalog *catalog,
                              Arena *arena, Diags *diags, Buffer *out);
 // --emit=plan: the tables as JSON for people and tools.

@@ -203,6 +203,20 @@ static void without_source_the_text_is_not_in_it(void **state) {
     assert_int_equal(str_find(bytes, STR("tasks:"), 0), STR_NOT_FOUND);
 }
 
+static void a_flow_that_cannot_be_compiled_gives_findings_and_no_bytes(void **state) {
+    Fixture *fixture = *state;
+    PlanDraft *draft = plan(fixture, STR("f.yaml"),
+                            STR("id: f\nnamespace: n\ntasks:\n  - id: t\n    type: "
+                                "io.kestra.plugin.core.debug.Return\n"
+                                "    format: \"{{ render(inputs.x) }}\"\n"));
+    EmitOptions options = {.sources = &fixture->sources};
+    assert_ok(emit_artifact(draft, &options, fixture->catalog, &fixture->arena, &fixture->diags,
+                            &fixture->artifact));
+    assert_int_equal(fixture->artifact.len, 0);
+    assert_int_equal(diags_count(&fixture->diags, DIAG_ERROR), 1);
+    assert_str_equal(str_from(fixture->diags.list.items[0]->code), STR("E0401"));
+}
+
 static void the_main_job_is_small(void **state) {
     Fixture *fixture = *state;
     const char *path = FLOW_SOURCE_DIR "/samples/multi_cloud/flow.yaml";
@@ -220,6 +234,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_same_flow_gives_the_same_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(an_artifact_opens_and_says_what_it_needs, setup, teardown),
         cmocka_unit_test_setup_teardown(without_source_the_text_is_not_in_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_flow_that_cannot_be_compiled_gives_findings_and_no_bytes,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(the_main_job_is_small, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
