@@ -235,11 +235,12 @@ static void merge(Builder *builder, Node *first, Node *second) {
 
 // A map where a list has to stand: one item whose dash is missing.
 static Node *mend_list(Builder *builder, const Node *key, Node *value, const Node *map) {
-    static const char *const lists[] = {"tasks", "triggers", "errors", "finally", "afterExecution"};
+    static const char *const lists[] = {"tasks",   "then",           "else",   "triggers", "errors",
+                                        "finally", "afterExecution", "inputs", "outputs"};
     if (value->type != YAML_MAP || value->is_flow) return value;
     bool is_list = false;
     for (size_t i = 0; i < COUNT(lists); i++) {
-        if (str_eq(key->text, str_from(lists[i]))) is_list = i == 0 || map->parent == NULL;
+        if (str_eq(key->text, str_from(lists[i]))) is_list = i < 3 || map->parent == NULL;
     }
     const NodeEntry *id = node_entry(value, STR("id"));
     const NodeEntry *type = node_entry(value, STR("type"));

@@ -266,12 +266,21 @@ static void follow_template(const Scan *scan, uint32_t first) {
 static void follow_block(const Scan *scan, uint32_t first) {
     Line *line = line_number(scan, first);
     const int32_t owner = line_owner_column(line);
+    // The first line sets the indentation, unless the header does; what begins left of it is out.
+    int32_t least = owner + 1;
+    bool is_set = false;
+    for (uint32_t at = line->value; at < line->end; at++) {
+        if (scan->bytes[at] >= '1' && scan->bytes[at] <= '9') is_set = true;
+    }
     uint32_t last = first;
     for (uint32_t number = first + 1; number < scan->lines->list.count; number++) {
         const Line *here = line_number(scan, number);
-        const bool is_empty = here->indent_end == here->end;
-        if (!is_empty && (int32_t)(here->indent_end - here->start) <= owner) break;
-        if (!is_empty) last = number;
+        if (here->indent_end == here->end) continue;
+        const int32_t column = (int32_t)(here->indent_end - here->start);
+        if (column < least) break;
+        if (!is_set) least = column;
+        is_set = true;
+        last = number;
     }
     mark_inside(scan, first + 1, last);
     line->last = last;

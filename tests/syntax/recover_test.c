@@ -141,7 +141,7 @@ static void each_mistake_has_its_code_its_place_and_a_tree(void **state) {
         {"t:\n  - id: a\n    type: b\n   - id: c\n     type: d\nz: 1\n",      "E0012 4:4",
          "{t: [{id: a, type: b}, {id: c, type: d}], z: 1}"                                                                                      },
         {"t:\n  - id: a\n    type: b\n - id: c\n   type: d\nz: 1\n",          "E0012 4:2",
-         "{t: [{id: a, type: b}, <c>], z: 1}"                                                                                                   },
+         "{t: [{id: a, type: b}, {id: c, type: d}], z: 1}"                                                                                      },
         {"id: a\n ns: b\nz: 1\n",                                             "E0012 2:2",  "{id: a, ns: b, z: 1}"                              },
  // Dashes.
         {"t:\n  - id: a\n    type: b\n  id: c\n  type: d\n  - id: e\nz: 1\n", "E0020 4:3",
