@@ -39,6 +39,7 @@ bool str_starts_with(Str str, Str prefix) {
 }
 
 bool str_ends_with(Str str, Str suffix) {
+    if (suffix.len == 0) return true;  // also of an empty text without bytes
     return str.len >= suffix.len &&
            str_eq((Str){str.ptr + (str.len - suffix.len), suffix.len}, suffix);
 }

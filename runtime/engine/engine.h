@@ -239,6 +239,9 @@ typedef struct AttemptView {
     int64_t started_ms, ended_ms;
     Str message, error_class;
 } AttemptView;
+// What a slot of a run was resolved to; NULL: not (yet), or the leaf is a constant. SLOT_PROPS of a
+// WorkingDirectory: its properties, resolved before its first child begins.
+const Value *engine_resolved(const Engine *engine, RunId run, EngineSlot slot);
 bool engine_attempt_at(const Engine *engine, RunId run, uint32_t index, AttemptView *out);
 int32_t engine_attempt(const Engine *engine);  // of the execution, from 1
 // An iteration by its id, as actions name it.

@@ -538,17 +538,14 @@ static void apply_frame(Engine *engine, const Event *event) {
     uint32_t parent = table_find_frame(engine, event->parent);
     Level *level = loop == NO_RUN ? NULL : run_of(engine, loop)->level;
     bool fits = level != NULL && (parent != NO_FRAME) == !is_zero_id(event->parent) &&
-                event->index >= 0 && event->index <= INT32_MAX && !is_zero_id(event->frame);
+                event->index >= 0 && event->index < ITERATIONS_MAX && !is_zero_id(event->frame);
     if (!fits) {
         engine_fail(engine, "iteration %lld does not fit into this flow", (long long)event->index);
         return;
     }
     const Run *run = run_of(engine, loop);
-    if (node_of(engine, run)->kind == NODE_LOOP_UNTIL) {  // the last pass is visible
-        int32_t branch = run->branch;
-        clear_level(engine, loop);
-        run_of(engine, loop)->branch = branch;
-    }
+    bool is_pass = node_of(engine, run)->kind == NODE_LOOP_UNTIL;
+    if (is_pass) clear_level(engine, loop);  // the last pass is visible
     uint32_t frame = table_add_frame(engine, (Frame){
                                                  .id = event->frame,
                                                  .parent = parent,
@@ -557,10 +554,12 @@ static void apply_frame(Engine *engine, const Event *event) {
                                                  .text = keep(engine, event->text),
                                                  .key = keep(engine, event->task),
                                              });
-    while (level->frames.count <= (uint32_t)event->index) {
+    uint32_t place = is_pass ? 0 : (uint32_t)event->index;
+    while (level->frames.count <= place) {
         *LIST_ADD(&engine->arena, &level->frames, uint32_t) = 0;
     }
-    level->frames.items[event->index] = frame;
+    level->frames.items[place] = frame;
+    if (is_pass) level->passes = (uint32_t)event->index + 1;
     if (has_own_iterations(engine, run)) level->tally[ROLE_TASKS].created++;
     touch(engine, loop);
 }
@@ -609,7 +608,7 @@ static Slot *new_slot(Engine *engine, const Event *event) {
 int64_t slot_turn(const Engine *engine, const Run *run, uint32_t slot) {
     if (slot == SLOT_TIMEOUT) return (int64_t)run->attempts.count + 1;
     bool is_pass = slot == SLOT_A && node_of(engine, run)->kind == NODE_LOOP_UNTIL;
-    return is_pass ? (int64_t)run->level->frames.count : 0;
+    return is_pass ? (int64_t)run->level->passes : 0;
 }
 
 static void apply_resolved(Engine *engine, const Event *event) {

@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 
 enum { CHUNK = 256, FAULT_SIZE = 240, ROOT = 0, NO_FRAME = 0 };
+enum { ITERATIONS_MAX = 1 << 24 };  // of one loop; more would not fit into memory, either
 #define NO_RUN UINT32_MAX  // no enumerator: those are ints
 enum { SLA_KEYS = 1 << 20 };  // the key of an agreement's timer: attempt * SLA_KEYS + its number
 
@@ -71,7 +72,9 @@ typedef struct Level {
     uint32_t live;            // runs directly below that are not terminal
     uint32_t first_child;     // newest run directly below, 0: none; then Run.next_child
     uint32_t children;        // PART_ITEMS: child executions under way
-    Numbers frames;           // of loops, by iteration: number of the frame, 0 where there is none
+    Numbers frames;           // of loops, by iteration: number of the frame, 0 where there is none;
+                              // of LoopUntil only that of the last pass
+    uint32_t passes;          // LoopUntil: begun so far
     // Scratch.
     bool is_built;
     bool tasks_are_done;
@@ -204,7 +207,7 @@ struct Engine {
     SlaState *slas;
     uint32_t paused, retrying;  // runs in that state
 
-    uint64_t changes;           // ends of task runs
+    uint64_t changes;  // ends of task runs
 
     // Scratch.
     bool outputs_are_asked, finish_is_told;

@@ -368,6 +368,11 @@ void level_begin(Engine *engine, uint32_t number) {
         value_map_set(engine->turn.arena, outputs, STR("evaluationResult"), value_bool(is_met));
         choose_branch(engine, number, is_met ? 0 : 1, outputs);
     } else {
+        // A working directory: what it holds is rendered once, for the driver to lay it out.
+        bool has_files = node->kind == NODE_SEQUENCE && node->leaf_props != 0;
+        if (has_files && need(engine, number, SLOT_PROPS, node->leaf_props, &value) != NEED_READY) {
+            return;
+        }
         set_state(engine, number, STATE_RUNNING, (Str){0});
     }
 }

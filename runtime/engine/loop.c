@@ -387,7 +387,7 @@ static bool end_at_maximum(Engine *engine, uint32_t number, const char *which) {
     bool is_failure = (node->flags & NODE_FAIL_ON_MAX) != 0 ||
                       (fails.kind != VALUE_NULL && is_true(engine, fails));
     if (!is_failure) return true;
-    uint32_t passes = run->level->frames.count;
+    uint32_t passes = run->level->passes;
     decide(engine, (Event){.kind = EVENT_TASKSTATE,
                            .run = run->id,
                            .state = STATE_RUNNING,
@@ -406,7 +406,7 @@ static bool next_pass(Engine *engine, uint32_t number) {
     if (is_true(engine, condition)) return true;
     Frequency frequency;
     if (!read_frequency(engine, number, &frequency)) return false;
-    if (frequency.passes > 0 && run->level->frames.count >= frequency.passes) {
+    if (frequency.passes > 0 && run->level->passes >= frequency.passes) {
         return end_at_maximum(engine, number, "maxIterations");
     }
     int64_t created = run->history.count > 0 ? run->history.items[0].time_ms : 0;
@@ -424,16 +424,15 @@ bool until_advance(Engine *engine, uint32_t number) {
     Level *level = run->level;
     if (run->state == STATE_PAUSED) {
         if (!run->timer_fired) return false;
-        set_state_with(engine, number, STATE_RUNNING,
-                       count_passes(engine, level->frames.count + 1));
-        create_frame(engine, number, level->frames.count, (Str){0}, (Str){0});
-    } else if (level->frames.count == 0) {
+        set_state_with(engine, number, STATE_RUNNING, count_passes(engine, level->passes + 1));
+        create_frame(engine, number, level->passes, (Str){0}, (Str){0});
+    } else if (level->passes == 0) {
         create_frame(engine, number, 0, (Str){0}, (Str){0});
     }
     if (engine->fault[0] != 0) return false;
     const Tally *tasks = &level->tally[ROLE_TASKS];
     if (tasks->terminal < tasks->created) return false;
-    uint32_t frame = level->frames.items[level->frames.count - 1];
+    uint32_t frame = level->frames.items[0];
     Frame *pass = frame_of(engine, frame);
     if (pass->cursor == 0) pass->cursor = node_of(engine, run)->body;
     PlanRef next = next_uncreated(engine, frame, &pass->cursor);

@@ -245,6 +245,7 @@ static void code_level(Codec *codec, Level *level) {
     for (int i = 0; i < ROLE_COUNT; i++) code_tally(codec, &level->tally[i]);
     code_u32(codec, &level->live);
     code_u32(codec, &level->children);
+    code_u32(codec, &level->passes);
     uint32_t count = code_count(codec, level->frames.count);
     for (uint32_t i = 0; i < count; i++) {
         if (codec->out == NULL) *LIST_ADD(&codec->engine->arena, &level->frames, uint32_t) = 0;
@@ -488,6 +489,9 @@ static void read_bodies(Codec *codec, Engine *engine) {
         code_run(codec, &run->parent);
         code_run_body(codec, run);
         if (codec->has_failed) return;
+        bool has_pass = run->level == NULL || run->level->passes == 0 ||
+                        (run->level->frames.count == 1 && run->level->frames.items[0] != NO_FRAME);
+        if (!has_pass) codec->has_failed = true;
         bool fits = i == ROOT ? run->parent == ROOT
                               : run->parent < i && run_of(engine, run->parent)->level != NULL;
         if (!fits) {
@@ -506,7 +510,9 @@ static void read_bodies(Codec *codec, Engine *engine) {
             uint32_t number = level->frames.items[f];
             if (number == NO_FRAME) continue;
             const Frame *frame = frame_of(engine, number);
-            if (frame->loop != i || frame->index != f) codec->has_failed = true;
+            bool is_pass = node_of(engine, run_of(engine, i))->kind == NODE_LOOP_UNTIL;
+            uint32_t place = is_pass && level->passes > 0 ? level->passes - 1 : f;
+            if (frame->loop != i || frame->index != place) codec->has_failed = true;
         }
     }
 }
@@ -554,7 +560,25 @@ Err engine_restore(const Plan *plan, Str bytes, Engine **out) {
 
 // --- compaction ---------------------------------------------------------------------------------
 
+// What waits to be looked at waits in the same order.
+static void keep_queue(const Engine *from, Engine *to) {
+    Arena scratch = {0};
+    uint32_t *numbers = arena_array(&scratch, uint32_t, from->run_count);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < from->run_count; i++) {
+        if (!run_of(from, i)->is_dropped) numbers[i] = kept++;
+    }
+    for (uint32_t i = 0; i < to->run_count; i++) run_of(to, i)->is_queued = false;
+    to->queue.count = to->queue_at = 0;
+    for (uint32_t i = from->queue_at; i < from->queue.count; i++) {
+        uint32_t number = from->queue.items[i];
+        if (!run_of(from, number)->is_dropped) touch(to, numbers[number]);
+    }
+    arena_release(&scratch);
+}
+
 static void keep_scratch(const Engine *from, Engine *to) {
+    keep_queue(from, to);
     uint32_t at = 0;
     for (uint32_t i = 0; i < from->run_count; i++) {
         const Run *old = run_of(from, i);

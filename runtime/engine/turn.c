@@ -114,7 +114,9 @@ void fail_run(Engine *engine, uint32_t number, Str text) {
               text);
 }
 
+// Set before the state that waits for it: where only one of the two was stored, it is the timer.
 void set_timer(Engine *engine, uint32_t number, int64_t at_ms) {
+    if (run_of(engine, number)->timer_is_set) return;
     Run next = *run_of(engine, number);
     next.timer_count++;
     decide(engine, (Event){.kind = EVENT_TIMER_SET,

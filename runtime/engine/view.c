@@ -110,6 +110,12 @@ uint32_t engine_run_count(const Engine *engine) {
     return count;
 }
 
+const Value *engine_resolved(const Engine *engine, RunId run, EngineSlot slot) {
+    uint32_t number = table_find_run(engine, run);
+    const Slot *found = number == NO_RUN ? NULL : slot_find(run_of(engine, number), slot);
+    return found == NULL || found->is_error ? NULL : &found->value;
+}
+
 bool engine_attempt_at(const Engine *engine, RunId id, uint32_t index, AttemptView *out) {
     uint32_t number = table_find_run(engine, id);
     if (number == NO_RUN || index >= run_of(engine, number)->attempts.count) return false;
@@ -232,8 +238,7 @@ static Lookup follow(const Engine *engine, Str task, const Str *values, uint32_t
         if (loop == NO_RUN) return LOOKUP_ABSENT;
         const Run *run = run_of(engine, loop);
         if (node_of(engine, run)->kind == NODE_LOOP_UNTIL) {
-            uint32_t passes = run->level->frames.count;
-            path->frame = passes == 0 ? NO_FRAME : run->level->frames.items[passes - 1];
+            path->frame = run->level->passes == 0 ? NO_FRAME : run->level->frames.items[0];
         } else if (used == count) {
             path->loop = loop;
             return LOOKUP_LOOP;

@@ -36,12 +36,12 @@ static bool read_rule(Engine *engine, uint32_t number, PauseRule *out) {
 void pause_begin(Engine *engine, uint32_t number) {
     PauseRule rule;
     if (!read_rule(engine, number, &rule)) return;
+    int64_t wait = rule.duration > 0 ? rule.duration : rule.timeout;
+    if (wait > 0) set_timer(engine, number, engine->turn.now_ms + wait);
     decide(engine, (Event){.kind = EVENT_PAUSED,
                            .run = run_of(engine, number)->id,
                            .text = rule.duration > 0 ? STR("waits for a person or its duration")
                                                      : STR("waits for a person")});
-    int64_t wait = rule.duration > 0 ? rule.duration : rule.timeout;
-    if (wait > 0) set_timer(engine, number, engine->turn.now_ms + wait);
 }
 
 static void expire(Engine *engine, uint32_t number) {
@@ -112,8 +112,8 @@ void sleep_begin(Engine *engine, uint32_t number) {
     int64_t duration, timeout;
     if (!read_sleep(engine, number, &duration, &timeout)) return;
     if (timeout > 0 && timeout < duration) duration = timeout;
-    set_state(engine, number, STATE_RUNNING, (Str){0});
     set_timer(engine, number, engine->turn.now_ms + duration);
+    set_state(engine, number, STATE_RUNNING, (Str){0});
 }
 
 void sleep_step(Engine *engine, uint32_t number) {

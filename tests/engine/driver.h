@@ -8,6 +8,7 @@
 #define FLOW_TESTS_ENGINE_DRIVER_H
 
 #include "engine/flow.h"
+#include "support/test.h"
 
 typedef struct Logged {
     EventKind kind;
@@ -45,8 +46,8 @@ typedef struct Driver {
     bool is_random;  // results by hash, else scripts, else SUCCESS
     int fail_percent;
     bool is_finished;
-    bool uses_pure;        // NODE_PURE tasks answer DONE
     bool answers_unknown;  // RECOVER: sometimes UNKNOWN
+    bool compacts;         // between turns
     void (*on_decision)(struct Driver *driver, const Event *event);
     void *self;
     uint64_t crash_at;  // after this many events: refold; 0: never
@@ -464,9 +465,10 @@ static inline void driver_crash(Driver *driver, bool calls_recover) {
             print_error("lost: " STR_FMT "\n", STR_ARG(old[i].key));
             driver->error = "an action was not handed out again";
         } else {
+            bool is_recovered = found->action.kind == ACTION_RECOVER && driver->answers_unknown;
             found->due = old[i].due;
-            found->action = old[i].action;
             found->step = old[i].step;
+            if (!is_recovered) found->action = old[i].action;
             old[i].due = -1;
         }
     }
@@ -513,6 +515,7 @@ static inline void driver_run(Driver *driver) {
         }
         driver_perform(driver, next);
         driver_turn(driver);
+        if (driver->compacts && turns % 3 == 0) engine_compact(&driver->engine);
     }
 }
 

@@ -3,14 +3,15 @@
 #ifndef FLOW_TESTS_ENGINE_FLOW_H
 #define FLOW_TESTS_ENGINE_FLOW_H
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "artifact/plan.h"
 #include "base/arena.h"
+#include "base/attributes.h"
 #include "base/buffer.h"
 #include "engine/engine.h"
-#include "support/test.h"
 
 typedef struct Item Item;
 typedef LIST_OF(Item *) ItemList;
@@ -234,7 +235,7 @@ static inline void flow_build(Flow *flow) {
     flow->aligned = aligned_alloc(8, (flow->bytes.len + 7) / 8 * 8);
     memcpy(flow->aligned, flow->bytes.ptr, flow->bytes.len);
     Err err = plan_open((Str){flow->aligned, flow->bytes.len}, plan.strings, &flow->plan);
-    if (err.code != ERR_NONE) print_error("plan: %s\n", err.text);
+    if (err.code != ERR_NONE) fprintf(stderr, "plan: %s\n", err.text);
     if (err.code != ERR_NONE) abort();
 }
 

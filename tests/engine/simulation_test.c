@@ -2,11 +2,12 @@
 //
 // Each seed gives a flow, results, delays and commands. It runs once without a crash, then again
 // with a crash at one event after the other: the refold equals the live engine byte for byte, what
-// was outstanding is handed out again, nothing else is, and the end is the same snapshot.
+// was outstanding is handed out again, nothing else is, and the end is the same snapshot. Half a
+// turn in the store, outcomes that nobody knows, compaction and replays are tried as well.
 //   engine_simulation_test SEED   runs one seed and prints what happens
 #include "engine/driver.h"
 
-enum { SEEDS = 500, CRASHES = 24, ITEMS_MAX = 26 };
+enum { SEEDS = 400, CRASHES = 12, ITEMS_MAX = 26 };
 
 typedef struct Random {
     uint64_t state;
@@ -223,6 +224,26 @@ static bool is_task_of_level(const Plan *plan, uint32_t node) {
     return kind == NODE_IF || kind == NODE_SWITCH;
 }
 
+// No level runs more at a time than its limit.
+static void check_limits(Driver *driver) {
+    const Plan *plan = &driver->flow->plan;
+    TaskRunView level, task;
+    for (uint32_t i = 0; engine_run_at(driver->engine, i, &level); i++) {
+        const PlanNode *node = &plan->nodes[level.node];
+        int64_t limit = 0;
+        if (node->kind == NODE_FOREACH) limit = node->limit;
+        if ((node->kind == NODE_PARALLEL || node->kind == NODE_DAG) && node->leaf_a != 0) limit = 2;
+        if (limit <= 0) continue;
+        int64_t live = 0;
+        for (uint32_t r = 0; engine_run_at(driver->engine, r, &task); r++) {
+            bool counts = same_id(task.parent, level.id) && !state_is_terminal(task.state) &&
+                          plan->nodes[task.node].list == LIST_BODY;
+            live += counts;
+        }
+        if (live > limit) driver->error = "a level runs more than its limit";
+    }
+}
+
 // No new sibling after a failure.
 static void check_decision(Driver *driver, const Event *event) {
     Model *model = driver->self;
@@ -244,6 +265,7 @@ static void check_decision(Driver *driver, const Event *event) {
         }
     }
     if (event->kind != EVENT_TASKRUN) return;
+    check_limits(driver);
     const PlanNode *above = &plan->nodes[plan->nodes[event->node].parent - 1];
     for (uint32_t i = 0; i < model->runs.count; i++) {
         const Known *known = &model->runs.items[i];
@@ -300,13 +322,19 @@ static void run_to_end(Driver *driver, Random *random) {
     if (driver->error == NULL) check_end(driver);
 }
 
-static void run_scenario(Driver *driver, const Flow *flow, uint64_t seed, uint64_t crash_at,
-                         Model *model) {
+typedef struct Mode {
+    uint64_t crash_at;
+    bool answers_unknown, compacts;
+} Mode;
+
+static void run_scenario(Driver *driver, const Flow *flow, uint64_t seed, Mode mode, Model *model) {
     Random random = {seed ^ 0x5eed};
     driver_begin(driver, flow, seed);
     driver->is_random = true;
+    driver->answers_unknown = mode.answers_unknown;
+    driver->compacts = mode.compacts;
     driver->fail_percent = (int)roll(&random, 4) * 8;
-    driver->crash_at = crash_at;
+    driver->crash_at = mode.crash_at;
     driver->on_decision = model == NULL ? NULL : check_decision;
     driver->self = model;
     if (roll(&random, 4) == 0) {
@@ -383,12 +411,63 @@ static void check_replay(const Driver *driver, uint64_t seed) {
     arena_release(&arena);
 }
 
+static void report(const Driver *whole, const Driver *driver, const char *what, Mode mode) {
+    interleavings++;
+    if (driver->error == NULL) return;
+    print_error("seed %llu, %s, crash at event %llu: %s\n", (unsigned long long)whole->seed, what,
+                (unsigned long long)mode.crash_at, driver->error);
+    print_difference(whole, driver);
+}
+
+// The end is the same, byte for byte.
+static void check_same(const Driver *whole, Str end, Mode mode) {
+    Driver driver;
+    run_scenario(&driver, whole->flow, whole->seed, mode, NULL);
+    Str other = driver_snapshot(driver.engine, &driver.arena);
+    bool is_same = str_eq(end, other) && driver.log.count == whole->log.count;
+    if (driver.error == NULL && !is_same) driver.error = "the end differs";
+    report(whole, &driver, mode.compacts ? "compacted" : "the same", mode);
+    assert_null(driver.error);
+    driver_release(&driver);
+}
+
+// A world that does not know what became of an attempt: a person says so, and it ends.
+static void check_ends(const Driver *whole, Mode mode) {
+    Driver driver;
+    run_scenario(&driver, whole->flow, whole->seed, mode, NULL);
+    report(whole, &driver, "unknown", mode);
+    assert_null(driver.error);
+    driver_release(&driver);
+}
+
+// Only a part of a turn was stored: whoever takes over goes on from there.
+static void check_half_a_turn(const Driver *whole, uint32_t events) {
+    Driver half = {.flow = whole->flow, .seed = whole->seed, .now = whole->now};
+    half.is_random = true;
+    half.fail_percent = whole->fail_percent;
+    for (uint32_t i = 0; i < events; i++) {
+        *LIST_ADD(&half.arena, &half.log, Logged) = whole->log.items[i];
+        half.log.items[i].body = str_dup(&half.arena, whole->log.items[i].body);
+    }
+    half.engine = driver_refold(&half);
+    Arena arena = {0};
+    Actions actions = {0};
+    engine_recover(half.engine, &arena, &actions);
+    for (uint32_t i = 0; i < actions.count; i++) driver_take(&half, &actions.items[i]);
+    arena_release(&arena);
+    Random random = {whole->seed};
+    run_to_end(&half, &random);
+    report(whole, &half, "half a turn", (Mode){.crash_at = events});
+    assert_null(half.error);
+    driver_release(&half);
+}
+
 static void run_seed(uint64_t seed, bool is_loud) {
     Flow flow;
     make_flow(&flow, seed);
     Model model = {0};
     Driver whole;
-    run_scenario(&whole, &flow, seed, 0, &model);
+    run_scenario(&whole, &flow, seed, (Mode){0}, &model);
     arena_release(&model.arena);
     if (is_loud || whole.error != NULL) print_log(&whole);
     if (is_loud) print_message(STR_FMT "\n", STR_ARG(driver_runs(&whole)));
@@ -399,20 +478,11 @@ static void run_seed(uint64_t seed, bool is_loud) {
     uint32_t events = whole.log.count;
     uint32_t stride = events <= CRASHES ? 1 : events / CRASHES;
     for (uint32_t at = 1 + (uint32_t)(seed % stride); at <= events; at += stride) {
-        Driver broken;
-        run_scenario(&broken, &flow, seed, at, NULL);
-        Str other = driver_snapshot(broken.engine, &broken.arena);
-        bool is_same = str_eq(end, other) && broken.log.count == events;
-        if (broken.error == NULL && !is_same) broken.error = "the end differs after a crash";
-        if (broken.error != NULL) {
-            print_error("seed %llu, crash at event %u: %s\n", (unsigned long long)seed, at,
-                        broken.error);
-            print_difference(&whole, &broken);
-        }
-        assert_null(broken.error);
-        interleavings++;
-        driver_release(&broken);
+        check_same(&whole, end, (Mode){.crash_at = at});
+        check_ends(&whole, (Mode){.crash_at = at, .answers_unknown = true});
+        check_half_a_turn(&whole, at);
     }
+    check_same(&whole, end, (Mode){.compacts = true});
     check_replay(&whole, seed);
     driver_release(&whole);
     flow_release(&flow);
