@@ -21,7 +21,7 @@ static void ask_child(Engine *engine, Child *child, Value value) {
     if (child->is_asked || child->state != STATE_NONE) return;
     child->is_asked = true;
     Action *action =
-        act(engine, child->is_restart ? ACTION_SIGNAL_CHILD : ACTION_SPAWN_CHILD, child->run);
+        turn_act(engine, child->is_restart ? ACTION_SIGNAL_CHILD : ACTION_SPAWN_CHILD, child->run);
     action->id = child->id;
     action->frame = frame_id_of(engine, child);
     action->attempt = child->attempt;
@@ -36,7 +36,7 @@ static void ask_child(Engine *engine, Child *child, Value value) {
 static void kill_child(Engine *engine, Child *child) {
     if (child->is_killed) return;
     child->is_killed = true;
-    Action *action = act(engine, ACTION_SIGNAL_CHILD, child->run);
+    Action *action = turn_act(engine, ACTION_SIGNAL_CHILD, child->run);
     action->id = child->id;
     action->attempt = child->attempt;
     action->frame = frame_id_of(engine, child);
@@ -54,7 +54,7 @@ void child_wind_down(Engine *engine, Child *child, bool cancels) {
     const PlanNode *node = node_of(engine, run_of(engine, child->run));
     if (child->frame != NO_FRAME && frame_of(engine, child->frame)->slot != NULL) {
         value = frame_of(engine, child->frame)->slot->value;
-    } else if (need(engine, child->run, SLOT_B, node->leaf_b, &value) != NEED_READY) {
+    } else if (turn_need(engine, child->run, SLOT_B, node->leaf_b, &value) != NEED_READY) {
         return;
     }
     ask_child(engine, child, value);
@@ -62,11 +62,11 @@ void child_wind_down(Engine *engine, Child *child, bool cancels) {
 
 static void start_child(Engine *engine, uint32_t number, const Frame *frame, Str id,
                         int32_t attempt) {
-    decide(engine, (Event){.kind = EVENT_CHILD,
-                           .run = run_of(engine, number)->id,
-                           .frame = frame == NULL ? (RunId){{0}} : frame->id,
-                           .id = id,
-                           .attempt = attempt});
+    turn_decide(engine, (Event){.kind = EVENT_CHILD,
+                                .run = run_of(engine, number)->id,
+                                .frame = frame == NULL ? (RunId){{0}} : frame->id,
+                                .id = id,
+                                .attempt = attempt});
 }
 
 static bool can_restart(const PlanNode *node, const Child *child) {
@@ -91,14 +91,14 @@ void subflow_begin(Engine *engine, uint32_t number) {
     Run *run = run_of(engine, number);
     const PlanNode *node = node_of(engine, run);
     Value value;
-    if (need(engine, number, SLOT_B, node->leaf_b, &value) != NEED_READY) return;
+    if (turn_need(engine, number, SLOT_B, node->leaf_b, &value) != NEED_READY) return;
     int32_t attempt = (int32_t)run->attempts.count + 1;
     Child *old = run->child;
     if (run->state == STATE_RESTARTED && old != NULL && can_restart(node, old)) {
         start_child(engine, number, NULL, old->id, attempt);
     } else if (run->state == STATE_RESTARTED && old != NULL && !old->is_error &&
                (old->state == STATE_SUCCESS || old->state == STATE_WARNING)) {
-        set_state_with(engine, number, STATE_SUCCESS, outputs_of(engine, node, old));
+        run_set_state_with(engine, number, STATE_SUCCESS, outputs_of(engine, node, old));
         return;
     } else {
         start_child(engine, number, NULL, child_id(engine, run, NULL, attempt), attempt);
@@ -113,7 +113,7 @@ void subflow_step(Engine *engine, uint32_t number) {
     const Attempt *last = &run->attempts.items[run->attempts.count - 1];
     if (last->state == STATE_NONE) {
         Value value;
-        if (need(engine, number, SLOT_B, node->leaf_b, &value) == NEED_READY) {
+        if (turn_need(engine, number, SLOT_B, node->leaf_b, &value) == NEED_READY) {
             ask_child(engine, run->child, value);
         }
     } else if (!last->is_decided) {
@@ -123,7 +123,7 @@ void subflow_step(Engine *engine, uint32_t number) {
                               STR_ARG(run->child->id), state_name(run->child->state));
         }
         Value outputs = run->child->is_error ? value_null() : outputs_of(engine, node, run->child);
-        conclude(engine, number, last->state, text, outputs);
+        task_conclude(engine, number, last->state, text, outputs);
     }
 }
 
@@ -138,12 +138,12 @@ void items_begin(Engine *engine, uint32_t number) {
     }
     Value value;
     if (run->part == PART_WHOLE) {
-        Need items = need(engine, number, SLOT_A, node->leaf_a, &value);
+        Need items = turn_need(engine, number, SLOT_A, node->leaf_a, &value);
         if (items == NEED_FAILED) return;
-        Need batch = need(engine, number, SLOT_C, node->leaf_c, &value);
+        Need batch = turn_need(engine, number, SLOT_C, node->leaf_c, &value);
         if (items != NEED_READY || batch != NEED_READY) return;
     }
-    set_state(engine, number, STATE_RUNNING, (Str){0});
+    run_set_state(engine, number, STATE_RUNNING, (Str){0});
 }
 
 bool items_advance(Engine *engine, uint32_t number) {
@@ -153,7 +153,7 @@ bool items_advance(Engine *engine, uint32_t number) {
     uint32_t last = (node_of(engine, run)->flags & NODE_WAIT) != 0 ? PART_MERGE : PART_ITEMS;
     for (uint32_t part = PART_SPLIT; part <= last; part++) {
         if (table_find_place(engine, run->node, run->frame, part) != NO_RUN) continue;
-        create_run(engine, number, run->node, run->frame, part);
+        level_create_run(engine, number, run->node, run->frame, part);
         return false;
     }
     return true;
@@ -183,22 +183,22 @@ static void step_batch(Engine *engine, uint32_t number, Frame *frame) {
     if (state_is_terminal(frame->state)) return;
     Value value = value_null();
     if ((node->leaf_b & PLAN_CONSTANT) != 0 || node->leaf_b == 0) {
-        if (need(engine, number, SLOT_B, node->leaf_b, &value) != NEED_READY) return;
+        if (turn_need(engine, number, SLOT_B, node->leaf_b, &value) != NEED_READY) return;
     } else if (frame->slot == NULL) {
         if (frame->is_asked) return;
         frame->is_asked = true;
-        Action *action = act(engine, ACTION_EVAL, number);
+        Action *action = turn_act(engine, ACTION_EVAL, number);
         action->frame = frame->id;
         action->slot = SLOT_B;
         action->leaf = node->leaf_b;
         action->index = frame->index;
         return;
     } else if (frame->slot->is_error) {
-        decide(engine, (Event){.kind = EVENT_TASKSTATE,
-                               .run = run->id,
-                               .frame = frame->id,
-                               .state = STATE_FAILED,
-                               .text = frame->slot->text});
+        turn_decide(engine, (Event){.kind = EVENT_TASKSTATE,
+                                    .run = run->id,
+                                    .frame = frame->id,
+                                    .state = STATE_FAILED,
+                                    .text = frame->slot->text});
         return;
     } else {
         value = frame->slot->value;
@@ -251,7 +251,7 @@ void batches_step(Engine *engine, uint32_t number) {
         } else if (level->next_value < count && !engine->is_paused) {
             uint32_t index = level->next_value++;
             Str uri = value_to_text(engine->turn.arena, batches->items[index]);
-            frame = frame_of(engine, create_frame(engine, number, index, uri, (Str){0}));
+            frame = frame_of(engine, level_create_frame(engine, number, index, uri, (Str){0}));
         } else {
             break;
         }
@@ -267,9 +267,9 @@ void batches_step(Engine *engine, uint32_t number) {
     if (tally->warning > 0) state = STATE_WARNING;
     if (tally->killed > 0) state = STATE_KILLED;
     if (tally->failed > 0) state = STATE_FAILED;
-    decide(engine, (Event){.kind = EVENT_TASKSTATE,
-                           .run = run->id,
-                           .state = state,
-                           .value = outputs,
-                           .text = why});
+    turn_decide(engine, (Event){.kind = EVENT_TASKSTATE,
+                                .run = run->id,
+                                .state = state,
+                                .value = outputs,
+                                .text = why});
 }

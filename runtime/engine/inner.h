@@ -12,7 +12,7 @@
 
 enum { CHUNK = 256, FAULT_SIZE = 240, ROOT = 0, NO_FRAME = 0 };
 enum { ITERATIONS_MAX = 1 << 24 };  // of one loop; more would not fit into memory, either
-#define NO_RUN UINT32_MAX  // no enumerator: those are ints
+#define NO_RUN UINT32_MAX           // no enumerator: those are ints
 enum { SLA_KEYS = 1 << 20 };  // the key of an agreement's timer: attempt * SLA_KEYS + its number
 
 // Which of the lists of a level a run stands in. The branch of an If and the case of a Switch count
@@ -231,7 +231,12 @@ static inline const PlanNode *node_of(const Engine *engine, const Run *run) {
     return &engine->plan->nodes[run->node];
 }
 
-static inline bool is_zero_id(RunId id) {
+// NULL: none yet.
+static inline Attempt *run_last_attempt(const Run *run) {
+    return run->attempts.count == 0 ? NULL : &run->attempts.items[run->attempts.count - 1];
+}
+
+static inline bool run_id_is_none(RunId id) {
     for (int i = 0; i < HASH128_SIZE; i++) {
         if (id.bytes[i] != 0) return false;
     }
@@ -253,63 +258,64 @@ RunId id_of_run(const Engine *engine, uint32_t node, uint32_t frame, uint32_t pa
 RunId id_of_frame(const Engine *engine, uint32_t loop, int64_t index, Str text);
 RunId id_of_child(const Engine *engine, const Run *run, const Frame *frame, int32_t attempt);
 Str id_of_retry(const Engine *engine, int32_t attempt, Arena *arena);
-Str idempotency_key(const Engine *engine, uint32_t number, Arena *arena);
-Str timer_key(const Run *run, Arena *arena);
-Str task_name(const Engine *engine, const Run *run, Arena *arena);
+Str run_idempotency_key(const Engine *engine, uint32_t number, Arena *arena);
+Str run_timer_key(const Run *run, Arena *arena);
+Str run_task_name(const Engine *engine, const Run *run, Arena *arena);
 
 void least_push(Arena *arena, Heap *heap, uint32_t number);
 uint32_t least_pop(Heap *heap);
 
 // --- fold.c -------------------------------------------------------------------------------------
 
-void start_plan(Engine *engine, const Plan *plan);  // a new engine's tables of the plan, its root
-void add_state(Engine *engine, State state, int64_t time_ms);
-bool kind_is_level(const PlanNode *node, uint32_t part);
-Role role_of(const Engine *engine, uint32_t node);
+void engine_start_plan(Engine *engine,
+                       const Plan *plan);  // a new engine's tables of the plan, its root
+void engine_add_state(Engine *engine, State state, int64_t time_ms);
+bool node_is_level(const PlanNode *node, uint32_t part);
+Role node_role(const Engine *engine, uint32_t node);
 // True for a run directly in an iteration that has a value (ForEach, Loop).
 bool run_has_value(const Engine *engine, const Run *run);
 const Slot *slot_find(const Run *run, uint32_t slot);
-void touch(Engine *engine, uint32_t number);
-void touch_live(Engine *engine);
-void engine_fail(Engine *engine, const char *format, ...) FORMAT_LIKE(2, 3);
+void run_touch(Engine *engine, uint32_t number);
+void run_touch_live(Engine *engine);
+void engine_set_fault(Engine *engine, const char *format, ...) FORMAT_LIKE(2, 3);
 
 // Which of several evaluations of a slot is meant now.
 int64_t slot_turn(const Engine *engine, const Run *run, uint32_t slot);
 
 // --- turn.c: decisions, evaluations -------------------------------------------------------------
 
-void decide(Engine *engine, Event event);
-Action *act(Engine *engine, ActionKind kind, uint32_t run);
+void turn_decide(Engine *engine, Event event);
+Action *turn_act(Engine *engine, ActionKind kind, uint32_t run);
 // How the run is to end where the execution (or what comes after it) is ended early, else NULL.
-const Ending *ending_of(const Engine *engine);
+const Ending *engine_ending(const Engine *engine);
 
 typedef enum Need { NEED_WAIT, NEED_READY, NEED_FAILED } Need;
 // The value of a leaf: a constant, the recorded one, or it is asked for. NEED_FAILED: the run has
 // been ended.
-Need need(Engine *engine, uint32_t number, EngineSlot slot, PlanLeaf leaf, Value *out);
-bool is_true(Engine *engine, Value value);
+Need turn_need(Engine *engine, uint32_t number, EngineSlot slot, PlanLeaf leaf, Value *out);
+bool turn_is_true(Engine *engine, Value value);
 // A duration: ISO-8601 text, or an integer of milliseconds; null leaves *out. False on anything
 // else.
-bool duration_ms(Value value, int64_t *out);
+bool turn_duration(Value value, int64_t *out);
 // A member of a rendered map, NULL where it is not there or null.
-const Value *member(Value map, Str key);
+const Value *turn_member(Value map, Str key);
 
-void set_state(Engine *engine, uint32_t number, State state, Str text);
-void set_state_with(Engine *engine, uint32_t number, State state, Value outputs);
+void run_set_state(Engine *engine, uint32_t number, State state, Str text);
+void run_set_state_with(Engine *engine, uint32_t number, State state, Value outputs);
 // The end of a run that failed before or beside an attempt: with allowFailure and allowWarning, no
 // retry.
-void fail_run(Engine *engine, uint32_t number, Str text);
-State with_flags(const PlanNode *node, State state);
-void set_timer(Engine *engine, uint32_t number, int64_t at_ms);
+void run_fail(Engine *engine, uint32_t number, Str text);
+State run_with_flags(const PlanNode *node, State state);
+void run_set_timer(Engine *engine, uint32_t number, int64_t at_ms);
 
 // --- task.c: attempts ---------------------------------------------------------------------------
 
 void task_begin(Engine *engine, uint32_t number);
 void task_step(Engine *engine, uint32_t number);
 // The end of an attempt: retry, flags, state.
-void conclude(Engine *engine, uint32_t number, State outcome, Str text, Value outputs);
-void retry_step(Engine *engine, uint32_t number);
-void recover_attempts(Engine *engine);
+void task_conclude(Engine *engine, uint32_t number, State outcome, Str text, Value outputs);
+void task_retry(Engine *engine, uint32_t number);
+void task_recover(Engine *engine);
 
 // --- level.c: lists of tasks --------------------------------------------------------------------
 
@@ -321,18 +327,19 @@ bool level_list_is_done(const Engine *engine, uint32_t number, Role role);
 PlanRef level_head(const Engine *engine, const Run *run, Role role);
 State level_state(const Engine *engine, const Run *run);
 // The first at or behind *cursor that has no run in this frame; *cursor moves there.
-PlanRef next_uncreated(Engine *engine, uint32_t frame, PlanRef *cursor);
-void create_run(Engine *engine, uint32_t parent, uint32_t node, uint32_t frame, uint32_t part);
-uint32_t create_frame(Engine *engine, uint32_t loop, int64_t index, Str text, Str key);
+PlanRef level_next(Engine *engine, uint32_t frame, PlanRef *cursor);
+void level_create_run(Engine *engine, uint32_t parent, uint32_t node, uint32_t frame,
+                      uint32_t part);
+uint32_t level_create_frame(Engine *engine, uint32_t loop, int64_t index, Str text, Str key);
 
 // --- loop.c -------------------------------------------------------------------------------------
 // *_advance start what may start; true when the tasks of the level are done.
 
-void loop_begin(Engine *engine, uint32_t number);
-void loop_build(Engine *engine, uint32_t number);
+void each_begin(Engine *engine, uint32_t number);
+void each_build(Engine *engine, uint32_t number);
 bool foreach_advance(Engine *engine, uint32_t number);
-bool loop_advance(Engine *engine, uint32_t number, bool may_start);
-Value loop_outputs(Engine *engine, uint32_t number);
+bool iterations_advance(Engine *engine, uint32_t number, bool may_start);
+Value iterations_outputs(Engine *engine, uint32_t number);
 void until_begin(Engine *engine, uint32_t number);
 bool until_advance(Engine *engine, uint32_t number);
 

@@ -14,27 +14,28 @@ static RunId id_or_zero(const Engine *engine, uint32_t number) {
     return number == ROOT ? (RunId){{0}} : run_of(engine, number)->id;
 }
 
-void create_run(Engine *engine, uint32_t parent, uint32_t node, uint32_t frame, uint32_t part) {
+void level_create_run(Engine *engine, uint32_t parent, uint32_t node, uint32_t frame,
+                      uint32_t part) {
     Run like = {.node = node, .part = (uint8_t)part};
-    decide(engine, (Event){.kind = EVENT_TASKRUN,
-                           .run = id_of_run(engine, node, frame, part),
-                           .node = node,
-                           .slot = part,
-                           .parent = id_or_zero(engine, parent),
-                           .frame = frame_of(engine, frame)->id,
-                           .task = task_name(engine, &like, engine->turn.arena)});
+    turn_decide(engine, (Event){.kind = EVENT_TASKRUN,
+                                .run = id_of_run(engine, node, frame, part),
+                                .node = node,
+                                .slot = part,
+                                .parent = id_or_zero(engine, parent),
+                                .frame = frame_of(engine, frame)->id,
+                                .task = run_task_name(engine, &like, engine->turn.arena)});
 }
 
-uint32_t create_frame(Engine *engine, uint32_t loop, int64_t index, Str text, Str key) {
+uint32_t level_create_frame(Engine *engine, uint32_t loop, int64_t index, Str text, Str key) {
     const Run *run = run_of(engine, loop);
     RunId id = id_of_frame(engine, loop, index, text);
-    decide(engine, (Event){.kind = EVENT_FRAME,
-                           .run = run->id,
-                           .frame = id,
-                           .parent = frame_of(engine, run->frame)->id,
-                           .index = index,
-                           .text = text,
-                           .task = key});
+    turn_decide(engine, (Event){.kind = EVENT_FRAME,
+                                .run = run->id,
+                                .frame = id,
+                                .parent = frame_of(engine, run->frame)->id,
+                                .index = index,
+                                .text = text,
+                                .task = key});
     return table_find_frame(engine, id);
 }
 
@@ -63,7 +64,7 @@ PlanRef level_head(const Engine *engine, const Run *run, Role role) {
     return engine->plan->cases[node->cases - 1 + (uint32_t)run->branch].head;
 }
 
-PlanRef next_uncreated(Engine *engine, uint32_t frame, PlanRef *cursor) {
+PlanRef level_next(Engine *engine, uint32_t frame, PlanRef *cursor) {
     while (*cursor != 0 && table_find_place(engine, *cursor - 1, frame, PART_WHOLE) != NO_RUN) {
         engine->steps++;
         *cursor = engine->plan->nodes[*cursor - 1].next;
@@ -76,9 +77,9 @@ bool level_sequence(Engine *engine, uint32_t number, Role role) {
     const Tally *tally = &level->tally[role];
     if (tally->terminal < tally->created) return false;
     uint32_t frame = run_of(engine, number)->frame;
-    PlanRef next = next_uncreated(engine, frame, &level->cursor[role]);
+    PlanRef next = level_next(engine, frame, &level->cursor[role]);
     if (next == 0) return true;
-    create_run(engine, number, next - 1, frame, PART_WHOLE);
+    level_create_run(engine, number, next - 1, frame, PART_WHOLE);
     return false;
 }
 
@@ -96,7 +97,7 @@ bool level_list_is_done(const Engine *engine, uint32_t number, Role role) {
 static int64_t read_limit(Engine *engine, uint32_t number) {
     const PlanNode *node = node_of(engine, run_of(engine, number));
     Value value;
-    if (need(engine, number, SLOT_A, node->leaf_a, &value) != NEED_READY) return 0;
+    if (turn_need(engine, number, SLOT_A, node->leaf_a, &value) != NEED_READY) return 0;
     int64_t limit = 0;
     if (value.kind == VALUE_INT) limit = value.as.integer;
     if (value.kind == VALUE_TEXT && !str_to_int(str_trim(value.as.text), &limit)) limit = 0;
@@ -145,7 +146,7 @@ static void build(Engine *engine, uint32_t number) {
         break;
     case NODE_FOREACH:
     case NODE_LOOP:
-        loop_build(engine, number);
+        each_build(engine, number);
         break;
     case NODE_ITEMS:
         if (run->part == PART_ITEMS) batches_build(engine, number);
@@ -175,9 +176,9 @@ static bool parallel_advance(Engine *engine, uint32_t number) {
     Level *level = run_of(engine, number)->level;
     uint32_t frame = run_of(engine, number)->frame;
     while (has_room(level)) {
-        PlanRef next = next_uncreated(engine, frame, &level->cursor[ROLE_TASKS]);
+        PlanRef next = level_next(engine, frame, &level->cursor[ROLE_TASKS]);
         if (next == 0) break;
-        create_run(engine, number, next - 1, frame, PART_WHOLE);
+        level_create_run(engine, number, next - 1, frame, PART_WHOLE);
         if (engine->fault[0] != 0) return false;
     }
     return level->tally[ROLE_TASKS].created == level->tally[ROLE_TASKS].terminal;
@@ -190,16 +191,16 @@ static bool dag_advance(Engine *engine, uint32_t number) {
         uint32_t node = least_pop(&level->ready);
         // After a restart of what it depends on it may be there already.
         if (table_find_place(engine, node, in, PART_WHOLE) != NO_RUN) continue;
-        create_run(engine, number, node, in, PART_WHOLE);
+        level_create_run(engine, number, node, in, PART_WHOLE);
         if (engine->fault[0] != 0) return false;
     }
     if (level->tally[ROLE_TASKS].created != level->tally[ROLE_TASKS].terminal) return false;
-    if (next_uncreated(engine, in, &level->cursor[ROLE_TASKS]) != 0) {  // flowc checks it, too
-        decide(engine, (Event){.kind = EVENT_TASKSTATE,
-                               .run = run_of(engine, number)->id,
-                               .state = STATE_RUNNING,
-                               .is_error = true,
-                               .text = STR("its tasks wait for each other")});
+    if (level_next(engine, in, &level->cursor[ROLE_TASKS]) != 0) {  // flowc checks it, too
+        turn_decide(engine, (Event){.kind = EVENT_TASKSTATE,
+                                    .run = run_of(engine, number)->id,
+                                    .state = STATE_RUNNING,
+                                    .is_error = true,
+                                    .text = STR("its tasks wait for each other")});
     }
     return true;
 }
@@ -219,7 +220,7 @@ static bool advance(Engine *engine, uint32_t number) {
     case NODE_FOREACH:
         return foreach_advance(engine, number);
     case NODE_LOOP:
-        return loop_advance(engine, number, true);
+        return iterations_advance(engine, number, true);
     case NODE_LOOP_UNTIL:
         return until_advance(engine, number);
     case NODE_ITEMS:
@@ -260,7 +261,7 @@ static Choice choose(Engine *engine, uint32_t number) {
         if (is_killed) return CHOICE_END;
         const Tally *errors = &level->tally[ROLE_ERRORS];
         if (errors->terminal < errors->created) return CHOICE_NOTHING;
-        if (next_uncreated(engine, run->frame, &level->cursor[ROLE_ERRORS]) != 0) {
+        if (level_next(engine, run->frame, &level->cursor[ROLE_ERRORS]) != 0) {
             return CHOICE_ERRORS;
         }
     } else if (!level->tasks_are_done) {
@@ -281,7 +282,7 @@ State level_state(const Engine *engine, const Run *run) {
     } else if (tasks->warning > 0 && takes) {
         state = STATE_WARNING;
     }
-    return with_flags(node, state);
+    return run_with_flags(node, state);
 }
 
 static void end_level(Engine *engine, uint32_t number) {
@@ -291,8 +292,8 @@ static void end_level(Engine *engine, uint32_t number) {
     }
     const Run *run = run_of(engine, number);
     bool is_loop = node_of(engine, run)->kind == NODE_LOOP;
-    Value outputs = is_loop ? loop_outputs(engine, number) : value_null();
-    set_state_with(engine, number, level_state(engine, run), outputs);
+    Value outputs = is_loop ? iterations_outputs(engine, number) : value_null();
+    run_set_state_with(engine, number, level_state(engine, run), outputs);
 }
 
 void level_step(Engine *engine, uint32_t number) {
@@ -304,7 +305,7 @@ void level_step(Engine *engine, uint32_t number) {
         engine->steps++;
         switch (choose(engine, number)) {
         case CHOICE_NOTHING:
-            if (node_of(engine, run)->kind == NODE_LOOP) loop_advance(engine, number, false);
+            if (node_of(engine, run)->kind == NODE_LOOP) iterations_advance(engine, number, false);
             return;
         case CHOICE_TASKS:
             if (!advance(engine, number)) return;
@@ -327,11 +328,11 @@ void level_step(Engine *engine, uint32_t number) {
 // --- beginning ----------------------------------------------------------------------------------
 
 static void choose_branch(Engine *engine, uint32_t number, int32_t branch, Value outputs) {
-    decide(engine, (Event){.kind = EVENT_TASKSTATE,
-                           .run = run_of(engine, number)->id,
-                           .state = STATE_RUNNING,
-                           .index = branch,
-                           .value = outputs});
+    turn_decide(engine, (Event){.kind = EVENT_TASKSTATE,
+                                .run = run_of(engine, number)->id,
+                                .state = STATE_RUNNING,
+                                .index = branch,
+                                .value = outputs});
 }
 
 static void begin_switch(Engine *engine, uint32_t number, Value value) {
@@ -345,7 +346,7 @@ static void begin_switch(Engine *engine, uint32_t number, Value value) {
         branch++;
     }
     if (branch == node->case_count && node->extra == 0) {
-        fail_run(engine, number,
+        run_fail(engine, number,
                  str_printf(arena, "no case matches '" STR_FMT "' and there are no defaults",
                             STR_ARG(text)));
         return;
@@ -359,20 +360,21 @@ static void begin_switch(Engine *engine, uint32_t number, Value value) {
 void level_begin(Engine *engine, uint32_t number) {
     const PlanNode *node = node_of(engine, run_of(engine, number));
     Value value;
-    if (need(engine, number, SLOT_A, node->leaf_a, &value) != NEED_READY) return;
+    if (turn_need(engine, number, SLOT_A, node->leaf_a, &value) != NEED_READY) return;
     if (node->kind == NODE_SWITCH) {
         begin_switch(engine, number, value);
     } else if (node->kind == NODE_IF) {
-        bool is_met = is_true(engine, value);
+        bool is_met = turn_is_true(engine, value);
         Value outputs = value_map(engine->turn.arena);
         value_map_set(engine->turn.arena, outputs, STR("evaluationResult"), value_bool(is_met));
         choose_branch(engine, number, is_met ? 0 : 1, outputs);
     } else {
         // A working directory: what it holds is rendered once, for the driver to lay it out.
         bool has_files = node->kind == NODE_SEQUENCE && node->leaf_props != 0;
-        if (has_files && need(engine, number, SLOT_PROPS, node->leaf_props, &value) != NEED_READY) {
+        if (has_files &&
+            turn_need(engine, number, SLOT_PROPS, node->leaf_props, &value) != NEED_READY) {
             return;
         }
-        set_state(engine, number, STATE_RUNNING, (Str){0});
+        run_set_state(engine, number, STATE_RUNNING, (Str){0});
     }
 }

@@ -89,16 +89,16 @@ static bool read_values(Engine *engine, uint32_t number, Value value, Str *why) 
     return true;
 }
 
-void loop_begin(Engine *engine, uint32_t number) {
+void each_begin(Engine *engine, uint32_t number) {
     const PlanNode *node = node_of(engine, run_of(engine, number));
     Value value;
-    if (need(engine, number, SLOT_A, node->leaf_a, &value) != NEED_READY) return;
+    if (turn_need(engine, number, SLOT_A, node->leaf_a, &value) != NEED_READY) return;
     Str why;
     if (!read_values(engine, number, value, &why)) {
-        fail_run(engine, number, why);
+        run_fail(engine, number, why);
         return;
     }
-    set_state(engine, number, STATE_RUNNING, (Str){0});
+    run_set_state(engine, number, STATE_RUNNING, (Str){0});
 }
 
 // --- iterations ---------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ static void make_ready(Engine *engine, Level *level, Frame *frame) {
 }
 
 // Scratch: the values, and the iterations that wait for something to be started.
-void loop_build(Engine *engine, uint32_t number) {
+void each_build(Engine *engine, uint32_t number) {
     Run *run = run_of(engine, number);
     Level *level = run->level;
     const PlanNode *node = node_of(engine, run);
@@ -123,7 +123,7 @@ void loop_build(Engine *engine, uint32_t number) {
     if (level->values == NULL) {
         Value value;
         Str why;
-        if (need(engine, number, SLOT_A, node->leaf_a, &value) != NEED_READY) return;
+        if (turn_need(engine, number, SLOT_A, node->leaf_a, &value) != NEED_READY) return;
         if (!read_values(engine, number, value, &why)) return;
     }
     for (uint32_t i = 0; i < level->frames.count; i++) {
@@ -144,7 +144,7 @@ static Frame *next_iteration(Engine *engine, uint32_t number) {
     if (level->next_value >= level->value_count) return NULL;
     uint32_t index = level->next_value++;
     Str key = level->keys == NULL ? (Str){0} : level->keys[index];
-    uint32_t frame = create_frame(engine, number, index, level->values[index], key);
+    uint32_t frame = level_create_frame(engine, number, index, level->values[index], key);
     if (frame == NO_FRAME) return NULL;
     frame_of(engine, frame)->cursor = node_of(engine, run_of(engine, number))->body;
     return frame_of(engine, frame);
@@ -164,18 +164,18 @@ static bool pairs_advance(Engine *engine, uint32_t number) {
         uint32_t index = level->next_value;
         Frame *frame = iteration(engine, level, index);
         if (frame == NULL) {
-            create_frame(engine, number, index, level->values[index], (Str){0});
+            level_create_frame(engine, number, index, level->values[index], (Str){0});
             frame = iteration(engine, level, index);
             if (frame == NULL) return false;
         }
         if (level->pair == 0) level->pair = head;
         uint32_t at = number_of_frame(level, frame);
-        PlanRef next = next_uncreated(engine, at, &level->pair);
+        PlanRef next = level_next(engine, at, &level->pair);
         if (next == 0) {
             level->next_value++;
             continue;
         }
-        create_run(engine, number, next - 1, at, PART_WHOLE);
+        level_create_run(engine, number, next - 1, at, PART_WHOLE);
         if (engine->fault[0] != 0) return false;
     }
     bool is_last = head == 0 || level->next_value >= level->value_count;
@@ -188,7 +188,7 @@ static Frame *first_ready(Engine *engine, Level *level) {
         engine->steps++;
         Frame *frame = iteration(engine, level, level->ready.items[0]);
         bool is_idle = frame != NULL && frame->tally.terminal == frame->tally.created;
-        if (is_idle && next_uncreated(engine, number_of_frame(level, frame), &frame->cursor) != 0) {
+        if (is_idle && level_next(engine, number_of_frame(level, frame), &frame->cursor) != 0) {
             return frame;
         }
         least_pop(&level->ready);
@@ -217,9 +217,9 @@ bool foreach_advance(Engine *engine, uint32_t number) {
         }
         if (frame == NULL) break;
         uint32_t at = number_of_frame(level, frame);
-        PlanRef next = next_uncreated(engine, at, &frame->cursor);
+        PlanRef next = level_next(engine, at, &frame->cursor);
         if (next == 0) continue;
-        create_run(engine, number, next - 1, at, PART_WHOLE);
+        level_create_run(engine, number, next - 1, at, PART_WHOLE);
         if (engine->fault[0] != 0) return false;
     }
     return tasks->created == tasks->terminal;
@@ -229,12 +229,12 @@ bool foreach_advance(Engine *engine, uint32_t number) {
 
 static void end_iteration(Engine *engine, const Run *run, const Frame *frame, State state,
                           Value outputs, Str text) {
-    decide(engine, (Event){.kind = EVENT_TASKSTATE,
-                           .run = run->id,
-                           .frame = frame->id,
-                           .state = state,
-                           .value = outputs,
-                           .text = text});
+    turn_decide(engine, (Event){.kind = EVENT_TASKSTATE,
+                                .run = run->id,
+                                .frame = frame->id,
+                                .state = state,
+                                .value = outputs,
+                                .text = text});
 }
 
 static void step_iteration(Engine *engine, uint32_t number, Frame *frame) {
@@ -248,19 +248,20 @@ static void step_iteration(Engine *engine, uint32_t number, Frame *frame) {
         return;
     }
     uint32_t at = number_of_frame(run->level, frame);
-    PlanRef next = next_uncreated(engine, at, &frame->cursor);
+    PlanRef next = level_next(engine, at, &frame->cursor);
     if (next != 0) {
-        create_run(engine, number, next - 1, at, PART_WHOLE);
+        level_create_run(engine, number, next - 1, at, PART_WHOLE);
         return;
     }
     Value outputs = value_null();
     if ((node->leaf_props & PLAN_CONSTANT) != 0) {
-        if (need(engine, number, SLOT_OUTPUTS, node->leaf_props, &outputs) != NEED_READY) return;
+        if (turn_need(engine, number, SLOT_OUTPUTS, node->leaf_props, &outputs) != NEED_READY)
+            return;
     } else if (node->leaf_props != 0) {
         if (frame->slot == NULL) {
             if (frame->is_asked) return;
             frame->is_asked = true;
-            Action *action = act(engine, ACTION_EVAL, number);
+            Action *action = turn_act(engine, ACTION_EVAL, number);
             action->frame = frame->id;
             action->slot = SLOT_OUTPUTS;
             action->leaf = node->leaf_props;
@@ -277,7 +278,7 @@ static void step_iteration(Engine *engine, uint32_t number, Frame *frame) {
                   (Str){0});
 }
 
-bool loop_advance(Engine *engine, uint32_t number, bool may_start) {
+bool iterations_advance(Engine *engine, uint32_t number, bool may_start) {
     Run *run = run_of(engine, number);
     Level *level = run->level;
     const PlanNode *node = node_of(engine, run);
@@ -301,7 +302,7 @@ bool loop_advance(Engine *engine, uint32_t number, bool may_start) {
     return tasks->created == tasks->terminal;
 }
 
-Value loop_outputs(Engine *engine, uint32_t number) {
+Value iterations_outputs(Engine *engine, uint32_t number) {
     const Run *run = run_of(engine, number);
     const PlanNode *node = node_of(engine, run);
     Arena *arena = engine->turn.arena;
@@ -346,12 +347,12 @@ static bool read_frequency(Engine *engine, uint32_t number, Frequency *out) {
     const PlanNode *node = node_of(engine, run_of(engine, number));
     *out = (Frequency){.interval = 60000};  // PT1M, no maximum: as since 0.23
     Value map;
-    if (need(engine, number, SLOT_B, node->leaf_b, &map) != NEED_READY) return false;
-    const Value *interval = member(map, STR("interval"));
-    const Value *duration = member(map, STR("maxDuration"));
-    const Value *passes = member(map, STR("maxIterations"));
-    bool fits = (interval == NULL || duration_ms(*interval, &out->interval)) &&
-                (duration == NULL || duration_ms(*duration, &out->duration));
+    if (turn_need(engine, number, SLOT_B, node->leaf_b, &map) != NEED_READY) return false;
+    const Value *interval = turn_member(map, STR("interval"));
+    const Value *duration = turn_member(map, STR("maxDuration"));
+    const Value *passes = turn_member(map, STR("maxIterations"));
+    bool fits = (interval == NULL || turn_duration(*interval, &out->interval)) &&
+                (duration == NULL || turn_duration(*duration, &out->duration));
     if (fits && passes != NULL) {
         fits = passes->kind == VALUE_INT ||
                (passes->kind == VALUE_TEXT && str_to_int(str_trim(passes->as.text), &out->passes));
@@ -359,7 +360,7 @@ static bool read_frequency(Engine *engine, uint32_t number, Frequency *out) {
     }
     if (fits) return true;
     Str text = value_to_text(engine->turn.arena, map);
-    fail_run(
+    run_fail(
         engine, number,
         str_printf(engine->turn.arena, "checkFrequency cannot be read: " STR_FMT, STR_ARG(text)));
     return false;
@@ -374,7 +375,7 @@ static Value count_passes(Engine *engine, uint32_t passes) {
 void until_begin(Engine *engine, uint32_t number) {
     Frequency frequency;
     if (!read_frequency(engine, number, &frequency)) return;
-    set_state_with(engine, number, STATE_RUNNING, count_passes(engine, 1));
+    run_set_state_with(engine, number, STATE_RUNNING, count_passes(engine, 1));
 }
 
 // A maximum is reached: the level fails by itself, or ends with the state of the last pass. The
@@ -383,18 +384,18 @@ static bool end_at_maximum(Engine *engine, uint32_t number, const char *which) {
     const Run *run = run_of(engine, number);
     const PlanNode *node = node_of(engine, run);
     Value fails;
-    if (need(engine, number, SLOT_C, node->leaf_c, &fails) != NEED_READY) return false;
+    if (turn_need(engine, number, SLOT_C, node->leaf_c, &fails) != NEED_READY) return false;
     bool is_failure = (node->flags & NODE_FAIL_ON_MAX) != 0 ||
-                      (fails.kind != VALUE_NULL && is_true(engine, fails));
+                      (fails.kind != VALUE_NULL && turn_is_true(engine, fails));
     if (!is_failure) return true;
     uint32_t passes = run->level->passes;
-    decide(engine, (Event){.kind = EVENT_TASKSTATE,
-                           .run = run->id,
-                           .state = STATE_RUNNING,
-                           .is_error = true,
-                           .text = str_printf(engine->turn.arena, "%s reached after %u passes",
-                                              which, passes),
-                           .value = count_passes(engine, passes + 1)});
+    turn_decide(engine, (Event){.kind = EVENT_TASKSTATE,
+                                .run = run->id,
+                                .state = STATE_RUNNING,
+                                .is_error = true,
+                                .text = str_printf(engine->turn.arena, "%s reached after %u passes",
+                                                   which, passes),
+                                .value = count_passes(engine, passes + 1)});
     return true;
 }
 
@@ -402,8 +403,8 @@ static bool next_pass(Engine *engine, uint32_t number) {
     const Run *run = run_of(engine, number);
     const PlanNode *node = node_of(engine, run);
     Value condition;
-    if (need(engine, number, SLOT_A, node->leaf_a, &condition) != NEED_READY) return false;
-    if (is_true(engine, condition)) return true;
+    if (turn_need(engine, number, SLOT_A, node->leaf_a, &condition) != NEED_READY) return false;
+    if (turn_is_true(engine, condition)) return true;
     Frequency frequency;
     if (!read_frequency(engine, number, &frequency)) return false;
     if (frequency.passes > 0 && run->level->passes >= frequency.passes) {
@@ -413,9 +414,10 @@ static bool next_pass(Engine *engine, uint32_t number) {
     if (frequency.duration > 0 && engine->turn.now_ms - created >= frequency.duration) {
         return end_at_maximum(engine, number, "maxDuration");
     }
-    set_timer(engine, number, engine->turn.now_ms + frequency.interval);
-    decide(engine,
-           (Event){.kind = EVENT_PAUSED, .run = run->id, .text = STR("waits for the next pass")});
+    run_set_timer(engine, number, engine->turn.now_ms + frequency.interval);
+    turn_decide(
+        engine,
+        (Event){.kind = EVENT_PAUSED, .run = run->id, .text = STR("waits for the next pass")});
     return false;
 }
 
@@ -424,10 +426,10 @@ bool until_advance(Engine *engine, uint32_t number) {
     Level *level = run->level;
     if (run->state == STATE_PAUSED) {
         if (!run->timer_fired) return false;
-        set_state_with(engine, number, STATE_RUNNING, count_passes(engine, level->passes + 1));
-        create_frame(engine, number, level->passes, (Str){0}, (Str){0});
+        run_set_state_with(engine, number, STATE_RUNNING, count_passes(engine, level->passes + 1));
+        level_create_frame(engine, number, level->passes, (Str){0}, (Str){0});
     } else if (level->passes == 0) {
-        create_frame(engine, number, 0, (Str){0}, (Str){0});
+        level_create_frame(engine, number, 0, (Str){0}, (Str){0});
     }
     if (engine->fault[0] != 0) return false;
     const Tally *tasks = &level->tally[ROLE_TASKS];
@@ -435,9 +437,9 @@ bool until_advance(Engine *engine, uint32_t number) {
     uint32_t frame = level->frames.items[0];
     Frame *pass = frame_of(engine, frame);
     if (pass->cursor == 0) pass->cursor = node_of(engine, run)->body;
-    PlanRef next = next_uncreated(engine, frame, &pass->cursor);
+    PlanRef next = level_next(engine, frame, &pass->cursor);
     if (next != 0) {
-        create_run(engine, number, next - 1, frame, PART_WHOLE);
+        level_create_run(engine, number, next - 1, frame, PART_WHOLE);
         return false;
     }
     return next_pass(engine, number);

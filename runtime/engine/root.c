@@ -6,7 +6,7 @@
 
 static void set_execution(Engine *engine, State state, Str text) {
     if (engine->state == state) return;
-    decide(engine, (Event){.kind = EVENT_STATE, .state = state, .text = text});
+    turn_decide(engine, (Event){.kind = EVENT_STATE, .state = state, .text = text});
 }
 
 static void show_state(Engine *engine) {
@@ -40,19 +40,19 @@ static void violate(Engine *engine, uint32_t index, Str why) {
             value_map_set(arena, labels, plan_text(engine->plan, label->key),
                           value_text(plan_text(engine->plan, label->value)));
         }
-        decide(engine, (Event){.kind = EVENT_LABELS, .value = labels});
+        turn_decide(engine, (Event){.kind = EVENT_LABELS, .value = labels});
     }
-    decide(engine, (Event){.kind = EVENT_SLA, .index = index, .state = state, .text = text});
+    turn_decide(engine, (Event){.kind = EVENT_SLA, .index = index, .state = state, .text = text});
 }
 
 static void watch_duration(Engine *engine, uint32_t index) {
     SlaState *state = &engine->slas[index];
     const PlanSla *sla = &engine->plan->slas[index];
     if (!state->timer_is_set) {
-        decide(engine, (Event){.kind = EVENT_TIMER_SET,
-                               .index = index,
-                               .id = zero_key(engine, index),
-                               .at_ms = engine->watched_ms + sla->duration});
+        turn_decide(engine, (Event){.kind = EVENT_TIMER_SET,
+                                    .index = index,
+                                    .id = zero_key(engine, index),
+                                    .at_ms = engine->watched_ms + sla->duration});
     }
     if (state->timer_fired) {
         violate(engine, index,
@@ -60,7 +60,7 @@ static void watch_duration(Engine *engine, uint32_t index) {
                            (long long)sla->duration));
     } else if (!state->timer_is_asked) {
         state->timer_is_asked = true;
-        Action *action = act(engine, ACTION_TIMER, ROOT);
+        Action *action = turn_act(engine, ACTION_TIMER, ROOT);
         action->id = zero_key(engine, index);
         action->at_ms = state->at_ms;
     }
@@ -78,7 +78,7 @@ static void watch_assertion(Engine *engine, uint32_t index) {
     bool is_constant = leaf == 0 || (leaf & PLAN_CONSTANT) != 0;
     if (is_constant || state->is_asked || state->seen == engine->changes + 1) return;
     state->is_asked = true;
-    Action *action = act(engine, ACTION_EVAL, ROOT);
+    Action *action = turn_act(engine, ACTION_EVAL, ROOT);
     action->slot = SLOT_SLA;
     action->leaf = leaf;
     action->index = index;
@@ -102,7 +102,7 @@ void root_end(Engine *engine) {
     State state = level_state(engine, run_of(engine, ROOT));
     if (engine->plan->output_count > 0 && state != STATE_KILLED) {
         if (!engine->outputs_are_known) {
-            if (!engine->outputs_are_asked) act(engine, ACTION_FLOW_OUTPUTS, ROOT);
+            if (!engine->outputs_are_asked) turn_act(engine, ACTION_FLOW_OUTPUTS, ROOT);
             engine->outputs_are_asked = true;
             return;
         }
@@ -116,7 +116,7 @@ static bool spawn_retry(Engine *engine) {
     Ending *ending = &engine->ending;
     if (ending->retry_id.len == 0) return true;
     if (engine->retry == NULL) {
-        decide(
+        turn_decide(
             engine,
             (Event){.kind = EVENT_CHILD, .id = ending->retry_id, .attempt = ending->retry_attempt});
     }
@@ -124,7 +124,7 @@ static bool spawn_retry(Engine *engine) {
     if (retry == NULL || retry->state != STATE_NONE) return true;
     if (!retry->is_asked) {
         retry->is_asked = true;
-        Action *action = act(engine, ACTION_SPAWN_RETRY, ROOT);
+        Action *action = turn_act(engine, ACTION_SPAWN_RETRY, ROOT);
         action->id = retry->id;
         action->attempt = retry->attempt;
         action->at_ms = engine->turn.now_ms;
@@ -163,7 +163,7 @@ static void after_execution(Engine *engine) {
     }
     if (engine->finish_is_told) return;
     engine->finish_is_told = true;
-    act(engine, ACTION_FINISH, ROOT);
+    turn_act(engine, ACTION_FINISH, ROOT);
 }
 
 void root_step(Engine *engine) {

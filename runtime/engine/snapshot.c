@@ -458,7 +458,7 @@ static void read_runs(Codec *codec, Engine *engine, uint32_t count) {
             codec->has_failed = true;
             return;
         }
-        if (i == ROOT || kind_is_level(&engine->plan->nodes[run.node], run.part)) {
+        if (i == ROOT || node_is_level(&engine->plan->nodes[run.node], run.part)) {
             run.level = arena_new(&engine->arena, Level);
         }
         table_add_run(engine, run);
@@ -539,7 +539,7 @@ static Engine *new_empty(const Plan *plan) {
     Arena arena = {0};
     Engine *engine = arena_new(&arena, Engine);
     engine->arena = arena;
-    start_plan(engine, plan);
+    engine_start_plan(engine, plan);
     engine->ending.run = NO_RUN;
     return engine;
 }
@@ -553,7 +553,7 @@ Err engine_restore(const Plan *plan, Str bytes, Engine **out) {
         engine_free(engine);
         return err_make(ERR_INPUT, "the snapshot of the execution cannot be read");
     }
-    touch_live(engine);
+    run_touch_live(engine);
     *out = engine;
     return err_none();
 }
@@ -572,7 +572,7 @@ static void keep_queue(const Engine *from, Engine *to) {
     to->queue.count = to->queue_at = 0;
     for (uint32_t i = from->queue_at; i < from->queue.count; i++) {
         uint32_t number = from->queue.items[i];
-        if (!run_of(from, number)->is_dropped) touch(to, numbers[number]);
+        if (!run_of(from, number)->is_dropped) run_touch(to, numbers[number]);
     }
     arena_release(&scratch);
 }

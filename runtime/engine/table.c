@@ -131,7 +131,7 @@ uint32_t table_find_place(const Engine *engine, uint32_t node, uint32_t frame, u
 
 uint32_t table_find_frame(const Engine *engine, RunId id) {
     const Index *index = &engine->frame_by_id;
-    if (index->size == 0 || is_zero_id(id)) return NO_FRAME;
+    if (index->size == 0 || run_id_is_none(id)) return NO_FRAME;
     uint32_t at = hash_of_id(id) & (index->size - 1);
     for (; index->slots[at] != 0; at = (at + 1) & (index->size - 1)) {
         const Frame *frame = frame_of(engine, index->slots[at] - 1);
@@ -259,7 +259,7 @@ static void add_path(const Engine *engine, uint32_t frame, Buffer *out) {
 
 // UUIDv8 of SHA-256 over execution, task path with iterations and passes, and part; not of the
 // attempt.
-Str idempotency_key(const Engine *engine, uint32_t number, Arena *arena) {
+Str run_idempotency_key(const Engine *engine, uint32_t number, Arena *arena) {
     const Run *run = run_of(engine, number);
     Buffer text = {0};
     buffer_add_bytes(&text, "flowrun-idem-1", sizeof "flowrun-idem-1");
@@ -282,13 +282,13 @@ Str idempotency_key(const Engine *engine, uint32_t number, Arena *arena) {
     return key;
 }
 
-Str timer_key(const Run *run, Arena *arena) {
+Str run_timer_key(const Run *run, Arena *arena) {
     char id[33];
     run_id_print(run->id, id);
     return str_printf(arena, "%s.%u", id, run->timer_count);
 }
 
-Str task_name(const Engine *engine, const Run *run, Arena *arena) {
+Str run_task_name(const Engine *engine, const Run *run, Arena *arena) {
     Str id = plan_text(engine->plan, node_of(engine, run)->id);
     return run->part == PART_WHOLE ? id : str_concat(arena, id, str_from(part_suffix[run->part]));
 }

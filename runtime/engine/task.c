@@ -7,17 +7,15 @@
 
 #include <string.h>
 
-static const Attempt *last_attempt(const Run *run) {
-    return run->attempts.count == 0 ? NULL : &run->attempts.items[run->attempts.count - 1];
-}
-
 // What the parts of ITEMS work on.
 static Value part_value(Engine *engine, const Run *run) {
     if (run->part == PART_WHOLE) return value_null();
     Value items, batch;
     const PlanNode *node = node_of(engine, run);
-    if (need(engine, run->parent, SLOT_A, node->leaf_a, &items) != NEED_READY) return value_null();
-    if (need(engine, run->parent, SLOT_C, node->leaf_c, &batch) != NEED_READY) return value_null();
+    if (turn_need(engine, run->parent, SLOT_A, node->leaf_a, &items) != NEED_READY)
+        return value_null();
+    if (turn_need(engine, run->parent, SLOT_C, node->leaf_c, &batch) != NEED_READY)
+        return value_null();
     Value value = value_map(engine->turn.arena);
     value_map_set(engine->turn.arena, value, STR("items"), items);
     value_map_set(engine->turn.arena, value, STR("batch"), batch);
@@ -31,29 +29,30 @@ void task_begin(Engine *engine, uint32_t number) {
     int64_t timeout = 0;
     if (run->part == PART_WHOLE) {
         Value value;
-        if (need(engine, number, SLOT_TIMEOUT, node->leaf_timeout, &value) != NEED_READY) return;
-        if (!duration_ms(value, &timeout)) {
+        if (turn_need(engine, number, SLOT_TIMEOUT, node->leaf_timeout, &value) != NEED_READY)
+            return;
+        if (!turn_duration(value, &timeout)) {
             Str text = value_to_text(engine->turn.arena, value);
-            fail_run(engine, number,
+            run_fail(engine, number,
                      str_printf(engine->turn.arena, "timeout '" STR_FMT "' is not a duration",
                                 STR_ARG(text)));
             return;
         }
     }
     run->start_is_asked = true;
-    Action *action = act(engine, ACTION_START, number);
+    Action *action = turn_act(engine, ACTION_START, number);
     action->attempt = (int32_t)run->attempts.count + 1;
     action->slot = run->part;
     action->timeout_ms = timeout;
-    action->id = idempotency_key(engine, number, engine->turn.arena);
+    action->id = run_idempotency_key(engine, number, engine->turn.arena);
     action->value = part_value(engine, run);
 }
 
 void task_step(Engine *engine, uint32_t number) {
     const Run *run = run_of(engine, number);
-    const Attempt *last = last_attempt(run);
+    const Attempt *last = run_last_attempt(run);
     if (last == NULL || last->state == STATE_NONE || last->is_decided) return;
-    conclude(engine, number, last->state, last->message, value_null());
+    task_conclude(engine, number, last->state, last->message, value_null());
 }
 
 // --- retry --------------------------------------------------------------------------------------
@@ -104,7 +103,7 @@ static bool retry_task(Engine *engine, uint32_t number) {
     int32_t attempts = is_new ? engine->attempt : (int32_t)run->attempts.count;
     if (is_new && state_is_terminal(engine->state)) return false;  // in afterExecution
     if (retry->max_attempts > 0 && attempts >= retry->max_attempts) return false;
-    int64_t from = last_attempt(run)->ended_ms;
+    int64_t from = run_last_attempt(run)->ended_ms;
     int64_t at = from + delay_of(run, retry, attempts);
     int64_t first = run->attempts.items[0].started_ms;
     if (is_new) {
@@ -113,17 +112,18 @@ static bool retry_task(Engine *engine, uint32_t number) {
     if (retry->max_duration > 0 && at - first > retry->max_duration) return false;
     Run next = *run;
     next.timer_count++;
-    decide(engine, (Event){.kind = EVENT_RETRY_AT,
-                           .run = run->id,
-                           .attempt = attempts + 1,
-                           .at_ms = at,
-                           .id = timer_key(&next, engine->turn.arena),
-                           .text = is_new ? id_of_retry(engine, attempts + 1, engine->turn.arena)
-                                          : (Str){0}});
+    turn_decide(
+        engine,
+        (Event){.kind = EVENT_RETRY_AT,
+                .run = run->id,
+                .attempt = attempts + 1,
+                .at_ms = at,
+                .id = run_timer_key(&next, engine->turn.arena),
+                .text = is_new ? id_of_retry(engine, attempts + 1, engine->turn.arena) : (Str){0}});
     return true;
 }
 
-void conclude(Engine *engine, uint32_t number, State outcome, Str text, Value outputs) {
+void task_conclude(Engine *engine, uint32_t number, State outcome, Str text, Value outputs) {
     const Run *run = run_of(engine, number);
     const PlanNode *node = node_of(engine, run);
     State state = outcome;
@@ -131,24 +131,25 @@ void conclude(Engine *engine, uint32_t number, State outcome, Str text, Value ou
         (engine->plan->retries[node->own_retry - 1].flags & RETRY_WARNING) != 0) {
         state = STATE_WARNING;
     }
-    if (state == STATE_FAILED && ending_of(engine) == NULL && retry_task(engine, number)) return;
-    if (run->part == PART_WHOLE) state = with_flags(node, state);
-    decide(engine, (Event){.kind = EVENT_TASKSTATE,
-                           .run = run->id,
-                           .state = state,
-                           .text = text,
-                           .value = outputs});
+    if (state == STATE_FAILED && engine_ending(engine) == NULL && retry_task(engine, number))
+        return;
+    if (run->part == PART_WHOLE) state = run_with_flags(node, state);
+    turn_decide(engine, (Event){.kind = EVENT_TASKSTATE,
+                                .run = run->id,
+                                .state = state,
+                                .text = text,
+                                .value = outputs});
 }
 
-void retry_step(Engine *engine, uint32_t number) {
+void task_retry(Engine *engine, uint32_t number) {
     const Run *run = run_of(engine, number);
     if (!run->timer_fired || run->retry_id.len == 0) return;
-    decide(engine, (Event){.kind = EVENT_ENDING,
-                           .run = run->id,
-                           .state = STATE_RETRIED,
-                           .index = 1,
-                           .id = run->retry_id,
-                           .attempt = engine->attempt + 1});
+    turn_decide(engine, (Event){.kind = EVENT_ENDING,
+                                .run = run->id,
+                                .state = STATE_RETRIED,
+                                .index = 1,
+                                .id = run->retry_id,
+                                .attempt = engine->attempt + 1});
 }
 
 // --- taking over --------------------------------------------------------------------------------
@@ -160,28 +161,28 @@ static int64_t timeout_of(Engine *engine, uint32_t number) {
     const Slot *slot = slot_find(run, SLOT_TIMEOUT);
     Value value = value_null();
     if ((leaf & PLAN_CONSTANT) != 0) {
-        if (need(engine, number, SLOT_TIMEOUT, leaf, &value) != NEED_READY) return 0;
+        if (turn_need(engine, number, SLOT_TIMEOUT, leaf, &value) != NEED_READY) return 0;
     } else if (slot != NULL && !slot->is_error) {
         value = slot->value;
     }
     int64_t timeout = 0;
-    return duration_ms(value, &timeout) ? timeout : 0;
+    return turn_duration(value, &timeout) ? timeout : 0;
 }
 
-void recover_attempts(Engine *engine) {
+void task_recover(Engine *engine) {
     Arena *arena = engine->turn.arena;
     for (uint32_t i = 1; i < engine->run_count; i++) {
         Run *run = run_of(engine, i);
-        const Attempt *last = last_attempt(run);
+        const Attempt *last = run_last_attempt(run);
         bool is_under_way = !run->is_dropped && !state_is_terminal(run->state) && last != NULL &&
                             last->state == STATE_NONE && run->child == NULL;
         if (!is_under_way || node_of(engine, run)->kind == NODE_SUBFLOW) continue;
-        Action *action = act(engine, ACTION_RECOVER, i);
+        Action *action = turn_act(engine, ACTION_RECOVER, i);
         action->attempt = (int32_t)run->attempts.count;
         action->slot = run->part;
         action->at_ms = last->started_ms;
         action->timeout_ms = timeout_of(engine, i);
-        action->id = idempotency_key(engine, i, arena);
+        action->id = run_idempotency_key(engine, i, arena);
         action->value = value_map(arena);
         value_map_set(arena, action->value, STR("properties"), run->properties);
         value_map_set(arena, action->value, STR("checkpoint"), run->checkpoint);

@@ -9,20 +9,20 @@
 #include "value/convert.h"
 #include "value/time.h"
 
-void decide(Engine *engine, Event event) {
+void turn_decide(Engine *engine, Event event) {
     event.time_ms = engine->turn.now_ms;
     *LIST_ADD(engine->turn.arena, engine->turn.decisions, Event) = event;
     engine_apply(engine, &event);
 }
 
-Action *act(Engine *engine, ActionKind kind, uint32_t number) {
+Action *turn_act(Engine *engine, ActionKind kind, uint32_t number) {
     const Run *run = run_of(engine, number);
     Action *action = LIST_ADD(engine->turn.arena, engine->turn.actions, Action);
     *action = (Action){.kind = kind, .run = run->id, .node = run->node, .index = -1};
     return action;
 }
 
-const Ending *ending_of(const Engine *engine) {
+const Ending *engine_ending(const Engine *engine) {
     static const Ending after = {
         .is_active = true, .cancels = true, .state = STATE_KILLED, .run = NO_RUN};
     if (state_is_terminal(engine->state)) return engine->after_is_killed ? &after : NULL;
@@ -36,13 +36,13 @@ static bool read_constant(Engine *engine, PlanLeaf leaf, Value *out) {
     return json_parse(text, (JsonLimits){0}, engine->turn.arena, out).code == ERR_NONE;
 }
 
-Need need(Engine *engine, uint32_t number, EngineSlot slot, PlanLeaf leaf, Value *out) {
+Need turn_need(Engine *engine, uint32_t number, EngineSlot slot, PlanLeaf leaf, Value *out) {
     Run *run = run_of(engine, number);
     *out = value_null();
     if (leaf == 0) return NEED_READY;
     if ((leaf & PLAN_CONSTANT) != 0) {
         if (read_constant(engine, leaf, out)) return NEED_READY;
-        fail_run(engine, number, STR("a constant of the plan cannot be read"));
+        run_fail(engine, number, STR("a constant of the plan cannot be read"));
         return NEED_FAILED;
     }
     const Slot *found = slot_find(run, slot);
@@ -50,12 +50,12 @@ Need need(Engine *engine, uint32_t number, EngineSlot slot, PlanLeaf leaf, Value
     if (found != NULL && found->index == turn) {
         *out = found->value;
         if (!found->is_error) return NEED_READY;
-        fail_run(engine, number, found->text);
+        run_fail(engine, number, found->text);
         return NEED_FAILED;
     }
     if ((run->asked & 1u << slot) == 0) {
         run->asked |= 1u << slot;
-        Action *action = act(engine, ACTION_EVAL, number);
+        Action *action = turn_act(engine, ACTION_EVAL, number);
         action->slot = slot;
         action->leaf = leaf;
         action->attempt = (int32_t)run->attempts.count + 1;
@@ -64,12 +64,12 @@ Need need(Engine *engine, uint32_t number, EngineSlot slot, PlanLeaf leaf, Value
     return NEED_WAIT;
 }
 
-bool is_true(Engine *engine, Value value) {
+bool turn_is_true(Engine *engine, Value value) {
     if (value.kind == VALUE_BOOL) return value.as.boolean;
     return condition_is_true(value_to_text(engine->turn.arena, value));
 }
 
-bool duration_ms(Value value, int64_t *out) {
+bool turn_duration(Value value, int64_t *out) {
     if (value.kind == VALUE_NULL) return true;
     if (value.kind == VALUE_INT) {
         *out = value.as.integer;
@@ -82,56 +82,56 @@ bool duration_ms(Value value, int64_t *out) {
     return nanoseconds >= 0;
 }
 
-const Value *member(Value map, Str key) {
+const Value *turn_member(Value map, Str key) {
     const Value *value = value_map_get(map, key);
     return value == NULL || value->kind == VALUE_NULL ? NULL : value;
 }
 
 // --- decisions about one run --------------------------------------------------------------------
 
-void set_state(Engine *engine, uint32_t number, State state, Str text) {
-    decide(engine, (Event){.kind = EVENT_TASKSTATE,
-                           .run = run_of(engine, number)->id,
-                           .state = state,
-                           .text = text});
+void run_set_state(Engine *engine, uint32_t number, State state, Str text) {
+    turn_decide(engine, (Event){.kind = EVENT_TASKSTATE,
+                                .run = run_of(engine, number)->id,
+                                .state = state,
+                                .text = text});
 }
 
-void set_state_with(Engine *engine, uint32_t number, State state, Value outputs) {
-    decide(engine, (Event){.kind = EVENT_TASKSTATE,
-                           .run = run_of(engine, number)->id,
-                           .state = state,
-                           .value = outputs});
+void run_set_state_with(Engine *engine, uint32_t number, State state, Value outputs) {
+    turn_decide(engine, (Event){.kind = EVENT_TASKSTATE,
+                                .run = run_of(engine, number)->id,
+                                .state = state,
+                                .value = outputs});
 }
 
-State with_flags(const PlanNode *node, State state) {
+State run_with_flags(const PlanNode *node, State state) {
     if (state == STATE_FAILED && (node->flags & NODE_ALLOW_FAILURE) != 0) state = STATE_WARNING;
     if (state == STATE_WARNING && (node->flags & NODE_ALLOW_WARNING) != 0) state = STATE_SUCCESS;
     return state;
 }
 
-void fail_run(Engine *engine, uint32_t number, Str text) {
-    set_state(engine, number, with_flags(node_of(engine, run_of(engine, number)), STATE_FAILED),
-              text);
+void run_fail(Engine *engine, uint32_t number, Str text) {
+    run_set_state(engine, number,
+                  run_with_flags(node_of(engine, run_of(engine, number)), STATE_FAILED), text);
 }
 
 // Set before the state that waits for it: where only one of the two was stored, it is the timer.
-void set_timer(Engine *engine, uint32_t number, int64_t at_ms) {
+void run_set_timer(Engine *engine, uint32_t number, int64_t at_ms) {
     if (run_of(engine, number)->timer_is_set) return;
     Run next = *run_of(engine, number);
     next.timer_count++;
-    decide(engine, (Event){.kind = EVENT_TIMER_SET,
-                           .run = next.id,
-                           .id = timer_key(&next, engine->turn.arena),
-                           .at_ms = at_ms});
+    turn_decide(engine, (Event){.kind = EVENT_TIMER_SET,
+                                .run = next.id,
+                                .id = run_timer_key(&next, engine->turn.arena),
+                                .at_ms = at_ms});
 }
 
 static void ask_timer(Engine *engine, uint32_t number) {
     Run *run = run_of(engine, number);
     if (!run->timer_is_set || run->timer_is_asked) return;
     run->timer_is_asked = true;
-    Action *action = act(engine, ACTION_TIMER, number);
+    Action *action = turn_act(engine, ACTION_TIMER, number);
     action->at_ms = run->timer_at;
-    action->id = timer_key(run, engine->turn.arena);
+    action->id = run_timer_key(run, engine->turn.arena);
 }
 
 // --- steps --------------------------------------------------------------------------------------
@@ -141,9 +141,10 @@ static void begin(Engine *engine, uint32_t number) {
     const PlanNode *node = node_of(engine, run);
     Value condition;
     if (run->part == PART_WHOLE && node->leaf_run_if != 0) {
-        if (need(engine, number, SLOT_RUN_IF, node->leaf_run_if, &condition) != NEED_READY) return;
-        if (!is_true(engine, condition)) {
-            set_state(engine, number, STATE_SKIPPED, (Str){0});
+        if (turn_need(engine, number, SLOT_RUN_IF, node->leaf_run_if, &condition) != NEED_READY)
+            return;
+        if (!turn_is_true(engine, condition)) {
+            run_set_state(engine, number, STATE_SKIPPED, (Str){0});
             return;
         }
     }
@@ -157,7 +158,7 @@ static void begin(Engine *engine, uint32_t number) {
         break;
     case NODE_FOREACH:
     case NODE_LOOP:
-        loop_begin(engine, number);
+        each_begin(engine, number);
         break;
     case NODE_LOOP_UNTIL:
         until_begin(engine, number);
@@ -234,8 +235,7 @@ static bool is_or_holds(const Engine *engine, uint32_t number, uint32_t inner) {
 // True while something of the run has to end before it can.
 static bool winds_down(Engine *engine, uint32_t number, const Ending *ending) {
     Run *run = run_of(engine, number);
-    const Attempt *last =
-        run->attempts.count == 0 ? NULL : &run->attempts.items[run->attempts.count - 1];
+    const Attempt *last = run_last_attempt(run);
     bool is_under_way = last != NULL && last->state == STATE_NONE;
     if (run->child != NULL && is_under_way) {
         if (ending->keeps_children) return false;
@@ -245,7 +245,7 @@ static bool winds_down(Engine *engine, uint32_t number, const Ending *ending) {
     if (is_under_way || run->start_is_asked) {
         if (!run->cancel_is_asked && (ending->cancels || !is_under_way)) {
             run->cancel_is_asked = true;
-            Action *action = act(engine, ACTION_CANCEL, number);
+            Action *action = turn_act(engine, ACTION_CANCEL, number);
             action->attempt = (int32_t)run->attempts.count + (is_under_way ? 0 : 1);
             action->value = value_map(engine->turn.arena);
             Str reason = ending->text.len > 0 ? ending->text : STR("the execution is ended");
@@ -270,13 +270,13 @@ static bool winds_down(Engine *engine, uint32_t number, const Ending *ending) {
 static void end_early(Engine *engine, uint32_t number, const Ending *ending) {
     if (winds_down(engine, number, ending)) return;
     Run *run = run_of(engine, number);
-    uint32_t attempts = run->attempts.count;
-    if (attempts > 0 && !run->attempts.items[attempts - 1].is_decided && run->child == NULL) {
+    const Attempt *last = run_last_attempt(run);
+    if (last != NULL && !last->is_decided && run->child == NULL) {
         task_step(engine, number);
         return;
     }
     bool takes = is_or_holds(engine, number, ending->run);
-    set_state(engine, number, takes ? ending->state : STATE_KILLED, (Str){0});
+    run_set_state(engine, number, takes ? ending->state : STATE_KILLED, (Str){0});
 }
 
 static void step(Engine *engine, uint32_t number) {
@@ -287,7 +287,7 @@ static void step(Engine *engine, uint32_t number) {
     }
     const Run *run = run_of(engine, number);
     if (run->is_dropped || state_is_terminal(run->state)) return;
-    const Ending *ending = ending_of(engine);
+    const Ending *ending = engine_ending(engine);
     if (ending != NULL) {
         end_early(engine, number, ending);
         return;
@@ -300,7 +300,7 @@ static void step(Engine *engine, uint32_t number) {
         if (!engine->is_held) begin(engine, number);
         break;
     case STATE_RETRYING:
-        retry_step(engine, number);
+        task_retry(engine, number);
         break;
     case STATE_RUNNING:
     case STATE_PAUSED:
@@ -338,8 +338,8 @@ void engine_recover(Engine *engine, Arena *arena, Actions *actions) {
     Events none = {0};
     engine->turn = (Turn){0, arena, &none, actions};
     // What is to be cancelled, engine_next says.
-    const Ending *ending = ending_of(engine);
-    if (ending == NULL || !ending->cancels) recover_attempts(engine);
+    const Ending *ending = engine_ending(engine);
+    if (ending == NULL || !ending->cancels) task_recover(engine);
     engine->turn = (Turn){0};
-    touch_live(engine);
+    run_touch_live(engine);
 }

@@ -15,18 +15,18 @@ static bool read_json(Engine *engine, const Value *value, ValueKind kind, Value 
 }
 
 static bool read_flag(Engine *engine, Value props, Str key, bool otherwise) {
-    const Value *value = member(props, key);
-    return value == NULL ? otherwise : is_true(engine, *value);
+    const Value *value = turn_member(props, key);
+    return value == NULL ? otherwise : turn_is_true(engine, *value);
 }
 
 static void succeed(Engine *engine, uint32_t number) {
-    set_state(engine, number, STATE_SUCCESS, (Str){0});
+    run_set_state(engine, number, STATE_SUCCESS, (Str){0});
 }
 
 // Labels as a map of texts: from a map, a list of {key, value}, or JSON text of either.
 static bool read_labels(Engine *engine, Value props, Value *out, Str *why) {
     Arena *arena = engine->turn.arena;
-    const Value *given = member(props, STR("labels"));
+    const Value *given = turn_member(props, STR("labels"));
     Value source = value_null();
     *out = value_map(arena);
     *why = STR("labels must be a map, or a list of maps with key and value");
@@ -58,26 +58,26 @@ static void set_labels(Engine *engine, uint32_t number, Value props) {
     Value labels;
     Str why;
     if (!read_labels(engine, props, &labels, &why)) {
-        fail_run(engine, number, why);
+        run_fail(engine, number, why);
         return;
     }
     RunId id = run_of(engine, number)->id;
-    decide(engine, (Event){.kind = EVENT_LABELS, .run = id, .value = labels});
+    turn_decide(engine, (Event){.kind = EVENT_LABELS, .run = id, .value = labels});
     succeed(engine, number);
 }
 
 static void set_variables(Engine *engine, uint32_t number, Value props) {
     Arena *arena = engine->turn.arena;
     Value set;
-    if (!read_json(engine, member(props, STR("variables")), VALUE_MAP, &set)) {
-        fail_run(engine, number, STR("variables must be a map"));
+    if (!read_json(engine, turn_member(props, STR("variables")), VALUE_MAP, &set)) {
+        run_fail(engine, number, STR("variables must be a map"));
         return;
     }
     bool overwrites = read_flag(engine, props, STR("overwrite"), true);
     for (uint32_t i = 0; !overwrites && i < set.as.map->count; i++) {
         Str key = set.as.map->members[i].key;
         if (value_map_get(engine->variables, key) == NULL) continue;
-        fail_run(engine, number,
+        run_fail(engine, number,
                  str_printf(arena, "variable '" STR_FMT "' exists and overwrite is false",
                             STR_ARG(key)));
         return;
@@ -85,7 +85,7 @@ static void set_variables(Engine *engine, uint32_t number, Value props) {
     Value change = value_map(arena);
     value_map_set(arena, change, STR("set"), set);
     RunId id = run_of(engine, number)->id;
-    decide(engine, (Event){.kind = EVENT_VARS, .run = id, .value = change});
+    turn_decide(engine, (Event){.kind = EVENT_VARS, .run = id, .value = change});
     succeed(engine, number);
 }
 
@@ -103,8 +103,8 @@ static bool has_variable(const Engine *engine, Str path) {
 static void unset_variables(Engine *engine, uint32_t number, Value props) {
     Arena *arena = engine->turn.arena;
     Value list;
-    if (!read_json(engine, member(props, STR("variables")), VALUE_LIST, &list)) {
-        fail_run(engine, number, STR("variables must be a list of names"));
+    if (!read_json(engine, turn_member(props, STR("variables")), VALUE_LIST, &list)) {
+        run_fail(engine, number, STR("variables must be a list of names"));
         return;
     }
     bool ignores = read_flag(engine, props, STR("ignoreMissing"), false);
@@ -112,7 +112,7 @@ static void unset_variables(Engine *engine, uint32_t number, Value props) {
     for (uint32_t i = 0; i < list.as.list->count; i++) {
         Str name = value_to_text(arena, list.as.list->items[i]);
         if (!ignores && !has_variable(engine, name)) {
-            fail_run(engine, number,
+            run_fail(engine, number,
                      str_printf(arena, "variable '" STR_FMT "' does not exist", STR_ARG(name)));
             return;
         }
@@ -121,12 +121,12 @@ static void unset_variables(Engine *engine, uint32_t number, Value props) {
     Value change = value_map(arena);
     value_map_set(arena, change, STR("unset"), names);
     RunId id = run_of(engine, number)->id;
-    decide(engine, (Event){.kind = EVENT_VARS, .run = id, .value = change});
+    turn_decide(engine, (Event){.kind = EVENT_VARS, .run = id, .value = change});
     succeed(engine, number);
 }
 
 static void exit_execution(Engine *engine, uint32_t number, Value props) {
-    const Value *given = member(props, STR("state"));
+    const Value *given = turn_member(props, STR("state"));
     Str name = given == NULL ? STR("SUCCESS") : value_to_text(engine->turn.arena, *given);
     if (str_eq(name, STR("CANCELED"))) name = STR("CANCELLED");
     State state = STATE_NONE;
@@ -134,7 +134,7 @@ static void exit_execution(Engine *engine, uint32_t number, Value props) {
                     (state == STATE_SUCCESS || state == STATE_WARNING || state == STATE_KILLED ||
                      state == STATE_FAILED || state == STATE_CANCELLED);
     if (!is_known) {
-        fail_run(engine, number,
+        run_fail(engine, number,
                  str_printf(engine->turn.arena,
                             "state '" STR_FMT
                             "' is none of SUCCESS, WARNING, KILLED, FAILED, CANCELLED",
@@ -142,18 +142,18 @@ static void exit_execution(Engine *engine, uint32_t number, Value props) {
         return;
     }
     RunId id = run_of(engine, number)->id;
-    decide(engine, (Event){.kind = EVENT_ENDING,
-                           .run = id,
-                           .state = state,
-                           .index = state == STATE_KILLED,
-                           .text = STR("an Exit task ended the execution")});
-    set_state(engine, number, state, (Str){0});
+    turn_decide(engine, (Event){.kind = EVENT_ENDING,
+                                .run = id,
+                                .state = state,
+                                .index = state == STATE_KILLED,
+                                .text = STR("an Exit task ended the execution")});
+    run_set_state(engine, number, state, (Str){0});
 }
 
 void update_begin(Engine *engine, uint32_t number) {
     const PlanNode *node = node_of(engine, run_of(engine, number));
     Value props;
-    if (need(engine, number, SLOT_PROPS, node->leaf_props, &props) != NEED_READY) return;
+    if (turn_need(engine, number, SLOT_PROPS, node->leaf_props, &props) != NEED_READY) return;
     switch ((NodeUpdate)node->update) {
     case UPDATE_LABELS:
         set_labels(engine, number, props);

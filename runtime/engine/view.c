@@ -134,7 +134,7 @@ bool engine_attempt_at(const Engine *engine, RunId id, uint32_t index, AttemptVi
 
 uint32_t engine_history(const Engine *engine, RunId run, const StateChange **out) {
     const StateChanges *changes = &engine->history;
-    if (!is_zero_id(run)) {
+    if (!run_id_is_none(run)) {
         uint32_t number = table_find_run(engine, run);
         if (number == NO_RUN) return 0;
         changes = &run_of(engine, number)->history;
@@ -279,7 +279,7 @@ uint32_t engine_find_keys(const Engine *engine, Str task, const Str *values, uin
 Lookup engine_find_near(const Engine *engine, RunId from, Str task, TaskRunView *out) {
     Path path;
     if (!find_node_of(engine, task, &path)) return LOOKUP_ABSENT;
-    uint32_t start = is_zero_id(from) ? ROOT : table_find_run(engine, from);
+    uint32_t start = run_id_is_none(from) ? ROOT : table_find_run(engine, from);
     if (start == NO_RUN) return LOOKUP_ABSENT;
     uint32_t frame = run_of(engine, start)->frame;
     for (;;) {

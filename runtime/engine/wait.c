@@ -14,15 +14,15 @@ static bool read_rule(Engine *engine, uint32_t number, PauseRule *out) {
     const PlanNode *node = node_of(engine, run_of(engine, number));
     *out = (PauseRule){.behavior = STR("RESUME")};
     Value map;
-    if (need(engine, number, SLOT_A, node->leaf_a, &map) != NEED_READY) return false;
-    const Value *duration = member(map, STR("pauseDuration"));
-    const Value *timeout = member(map, STR("timeout"));
-    const Value *behavior = member(map, STR("behavior"));
-    bool fits = (duration == NULL || duration_ms(*duration, &out->duration)) &&
-                (timeout == NULL || duration_ms(*timeout, &out->timeout));
+    if (turn_need(engine, number, SLOT_A, node->leaf_a, &map) != NEED_READY) return false;
+    const Value *duration = turn_member(map, STR("pauseDuration"));
+    const Value *timeout = turn_member(map, STR("timeout"));
+    const Value *behavior = turn_member(map, STR("behavior"));
+    bool fits = (duration == NULL || turn_duration(*duration, &out->duration)) &&
+                (timeout == NULL || turn_duration(*timeout, &out->timeout));
     if (!fits) {
         Str text = value_to_text(engine->turn.arena, map);
-        fail_run(engine, number,
+        run_fail(engine, number,
                  str_printf(engine->turn.arena,
                             "pauseDuration or timeout is not a duration: " STR_FMT, STR_ARG(text)));
         return false;
@@ -37,11 +37,12 @@ void pause_begin(Engine *engine, uint32_t number) {
     PauseRule rule;
     if (!read_rule(engine, number, &rule)) return;
     int64_t wait = rule.duration > 0 ? rule.duration : rule.timeout;
-    if (wait > 0) set_timer(engine, number, engine->turn.now_ms + wait);
-    decide(engine, (Event){.kind = EVENT_PAUSED,
-                           .run = run_of(engine, number)->id,
-                           .text = rule.duration > 0 ? STR("waits for a person or its duration")
-                                                     : STR("waits for a person")});
+    if (wait > 0) run_set_timer(engine, number, engine->turn.now_ms + wait);
+    turn_decide(engine,
+                (Event){.kind = EVENT_PAUSED,
+                        .run = run_of(engine, number)->id,
+                        .text = rule.duration > 0 ? STR("waits for a person or its duration")
+                                                  : STR("waits for a person")});
 }
 
 static void expire(Engine *engine, uint32_t number) {
@@ -49,23 +50,24 @@ static void expire(Engine *engine, uint32_t number) {
     if (!read_rule(engine, number, &rule)) return;
     const Run *run = run_of(engine, number);
     if (rule.duration == 0) {
-        fail_run(engine, number, STR("nobody resumed it before its timeout"));
+        run_fail(engine, number, STR("nobody resumed it before its timeout"));
     } else if (str_eq(rule.behavior, STR("WARN"))) {
-        set_state(engine, number, with_flags(node_of(engine, run), STATE_WARNING), (Str){0});
+        run_set_state(engine, number, run_with_flags(node_of(engine, run), STATE_WARNING),
+                      (Str){0});
     } else if (str_eq(rule.behavior, STR("FAIL"))) {
-        fail_run(engine, number, STR("nobody resumed it in its duration"));
+        run_fail(engine, number, STR("nobody resumed it in its duration"));
     } else if (str_eq(rule.behavior, STR("CANCEL")) && state_is_terminal(engine->state)) {
-        set_state(engine, number, STATE_CANCELLED, (Str){0});  // in afterExecution
+        run_set_state(engine, number, STATE_CANCELLED, (Str){0});  // in afterExecution
     } else if (str_eq(rule.behavior, STR("CANCEL"))) {
-        decide(engine, (Event){.kind = EVENT_ENDING,
-                               .run = run->id,
-                               .state = STATE_CANCELLED,
-                               .index = 1,
-                               .text = STR("nobody resumed it in its duration")});
+        turn_decide(engine, (Event){.kind = EVENT_ENDING,
+                                    .run = run->id,
+                                    .state = STATE_CANCELLED,
+                                    .index = 1,
+                                    .text = STR("nobody resumed it in its duration")});
     } else if (str_eq(rule.behavior, STR("RESUME"))) {
-        set_state(engine, number, STATE_RUNNING, (Str){0});
+        run_set_state(engine, number, STATE_RUNNING, (Str){0});
     } else {
-        fail_run(engine, number,
+        run_fail(engine, number,
                  str_printf(engine->turn.arena,
                             "behavior '" STR_FMT "' is none of RESUME, WARN, FAIL, CANCEL",
                             STR_ARG(rule.behavior)));
@@ -92,17 +94,17 @@ static bool read_sleep(Engine *engine, uint32_t number, int64_t *duration, int64
     const PlanNode *node = node_of(engine, run_of(engine, number));
     Value props, limit;
     *duration = *timeout = 0;
-    Need first = need(engine, number, SLOT_PROPS, node->leaf_props, &props);
+    Need first = turn_need(engine, number, SLOT_PROPS, node->leaf_props, &props);
     if (first == NEED_FAILED) return false;
-    Need second = need(engine, number, SLOT_TIMEOUT, node->leaf_timeout, &limit);
+    Need second = turn_need(engine, number, SLOT_TIMEOUT, node->leaf_timeout, &limit);
     if (first != NEED_READY || second != NEED_READY) return false;
-    const Value *text = member(props, STR("duration"));
-    if (text == NULL || !duration_ms(*text, duration)) {
-        fail_run(engine, number, STR("duration must be an ISO-8601 duration such as PT5S"));
+    const Value *text = turn_member(props, STR("duration"));
+    if (text == NULL || !turn_duration(*text, duration)) {
+        run_fail(engine, number, STR("duration must be an ISO-8601 duration such as PT5S"));
         return false;
     }
-    if (!duration_ms(limit, timeout)) {
-        fail_run(engine, number, STR("timeout must be an ISO-8601 duration such as PT5S"));
+    if (!turn_duration(limit, timeout)) {
+        run_fail(engine, number, STR("timeout must be an ISO-8601 duration such as PT5S"));
         return false;
     }
     return true;
@@ -112,8 +114,8 @@ void sleep_begin(Engine *engine, uint32_t number) {
     int64_t duration, timeout;
     if (!read_sleep(engine, number, &duration, &timeout)) return;
     if (timeout > 0 && timeout < duration) duration = timeout;
-    set_timer(engine, number, engine->turn.now_ms + duration);
-    set_state(engine, number, STATE_RUNNING, (Str){0});
+    run_set_timer(engine, number, engine->turn.now_ms + duration);
+    run_set_state(engine, number, STATE_RUNNING, (Str){0});
 }
 
 void sleep_step(Engine *engine, uint32_t number) {
@@ -121,8 +123,8 @@ void sleep_step(Engine *engine, uint32_t number) {
     int64_t duration, timeout;
     if (!read_sleep(engine, number, &duration, &timeout)) return;
     if (timeout > 0 && timeout < duration) {
-        fail_run(engine, number, STR("it slept longer than its timeout"));
+        run_fail(engine, number, STR("it slept longer than its timeout"));
     } else {
-        set_state(engine, number, STATE_SUCCESS, (Str){0});
+        run_set_state(engine, number, STATE_SUCCESS, (Str){0});
     }
 }
