@@ -45,7 +45,10 @@ ls -l build/bin/flowc build/bin/flowrun | awk '{printf "  %-20s %d KiB\n", $NF, 
 work=$(mktemp -d)
 server=
 cleanup() {
-    [ -n "$server" ] && kill "$server" 2>/dev/null && wait "$server" 2>/dev/null
+    if [ -n "$server" ]; then
+        kill "$server" 2>/dev/null || true
+        wait "$server" 2>/dev/null || true
+    fi
     rm -rf "$work"
 }
 trap cleanup EXIT
@@ -55,9 +58,8 @@ say "2. Check a flow over two clouds, a cluster and a DNS provider"
 try flowc check samples/multi_cloud/flow.yaml
 
 say "3. Find a mistake before it costs a deployment"
-sed 's/inputs.service_name }}"}/inputs.servce_name }}"}/; s/inputs.service_name }}","content/inputs.servce_name }}","content/' \
-    samples/multi_cloud/flow.yaml >"$work/broken.yaml"
-printf '%s# the same flow with a letter missing in the last line%s\n' "$dim" "$plain"
+sed 's/| length/| lenght/; s/outputs.host.vars/outputs.hots.vars/' samples/service_health/flow.yaml >"$work/broken.yaml"
+printf '%s# another sample with two slips of the finger%s\n' "$dim" "$plain"
 try flowc check "$work/broken.yaml" || true
 
 say "4. Compile it to one small file"

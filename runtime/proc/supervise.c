@@ -99,8 +99,15 @@ Err proc_supervise(void) {
     sigaddset(&wanted, SIGCHLD);
     for (size_t i = 0; i < COUNT(passed_on); i++) sigaddset(&wanted, passed_on[i]);
     sigprocmask(SIG_BLOCK, &wanted, &before);
+    pid_t outer = getpid();
     pid_t inner = fork();
-    if (inner != 0 && inner > 0) watch_over(inner, &wanted);
+    if (inner > 0) watch_over(inner, &wanted);
+    if (inner == 0) {
+        // The user knows one process: a kill -9 of it is a kill -9 of the engine. What the engine
+        // had started is recorded and ended by the next start.
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        if (getppid() != outer) _exit(128 + SIGKILL);
+    }
     sigprocmask(SIG_SETMASK, &before, NULL);
     if (inner < 0) return err_system("cannot start the engine process");
     return err_none();
