@@ -38,18 +38,19 @@ const Builtin *builtin_find(BuiltinKind kind, Str name) {
 // --- the kinds a row allows ---------------------------------------------------------------------
 
 static const struct {
-    const char *word;
+    const char *word, *phrase;
     int kinds;
 } words[] = {
-    {"text",   KIND_TEXT                 },
-    {"int",    KIND_INT                  },
-    {"float",  KIND_FLOAT                },
-    {"number", KINDS_NUMBER | KIND_BIGNUM},
-    {"bool",   KIND_BOOL                 },
-    {"list",   KIND_LIST                 },
-    {"map",    KIND_MAP                  },
-    {"null",   KIND_NULL                 },
-    {"any",    KINDS_ANY                 },
+    {"text",   "a text",     KIND_TEXT                 },
+    {"int",    "an integer", KIND_INT                  },
+    {"float",  "a fraction", KIND_FLOAT                },
+    {"number", "a number",   KINDS_NUMBER | KIND_BIGNUM},
+    {"bool",   "a boolean",  KIND_BOOL                 },
+    {"list",   "a list",     KIND_LIST                 },
+    {"map",    "a map",      KIND_MAP                  },
+    {"null",   "null",       KIND_NULL                 },
+    {"some",   "a value",    KINDS_ANY & ~KIND_NULL    },
+    {"any",    "a value",    KINDS_ANY                 },
 };
 
 static int kinds_of(const char *type, bool *is_optional) {
@@ -65,15 +66,20 @@ static int kinds_of(const char *type, bool *is_optional) {
     return kinds;
 }
 
-// "text", "list or map", for messages.
+// "a text", "a list or a map", for messages; null is not worth a word there.
 static void print_kinds(const char *type, Buffer *out) {
     Str rest = str_from(type), word;
     if (str_ends_with(rest, STR("?"))) rest.len--;
     bool is_first = true;
     while (str_split(&rest, '|', &word)) {
+        if (str_eq(word, STR("null"))) continue;
         if (!is_first) buffer_add(out, STR(" or "));
         is_first = false;
-        buffer_add(out, word);
+        for (size_t i = 0; i < COUNT(words); i++) {
+            if (str_eq(word, str_from(words[i].word))) {
+                buffer_add(out, str_from(words[i].phrase));
+            }
+        }
     }
 }
 
@@ -93,13 +99,14 @@ NO_RETURN static void wrong_kind(lua_State *L, const Builtin *row, const char *t
     leaf_scratch_end(L);
     const char *received = leaf_quote(L, index, quoted);
     const char *kind = leaf_kind_text(leaf_kind(L, index));
+    bool has_value = received[0] == '\'' && !vm_of(L)->is_private;
+    char subject[160];
+    snprintf(subject, sizeof subject, has_value ? "%s (%s)" : "%s", kind, received);
     call_name(row, name);
     if (param == NULL) {
-        leaf_raise(L, LEAF_ERROR_TYPE, "'%s' takes %s, not %s%s%s", name, expected, kind,
-                   received[0] == '\'' ? " " : "", received[0] == '\'' ? received : "");
+        leaf_raise(L, LEAF_ERROR_TYPE, "'%s' takes %s, not %s", name, expected, subject);
     }
-    leaf_raise(L, LEAF_ERROR_TYPE, "'%s' takes %s as '%s', not %s%s%s", name, expected, param, kind,
-               received[0] == '\'' ? " " : "", received[0] == '\'' ? received : "");
+    leaf_raise(L, LEAF_ERROR_TYPE, "'%s' takes %s as '%s', not %s", name, expected, param, subject);
 }
 
 static void check_param(lua_State *L, const Builtin *row, const BuiltinParam *param, int index) {

@@ -46,10 +46,7 @@ static const DatePattern *pattern_of(lua_State *L, Str text) {
     Arena *arena = cache_arena(vm, vm->patterns.count);
     const DatePattern *pattern = NULL;
     Err err = date_pattern_compile(text, arena, &pattern);
-    if (err.code != ERR_NONE) {
-        leaf_raise_err(L, err.code == ERR_UNSUPPORTED ? LEAF_ERROR_UNKNOWN : LEAF_ERROR_VALUE,
-                       &err);
-    }
+    if (err.code != ERR_NONE) leaf_raise_err(L, LEAF_ERROR_VALUE, &err);
     if (arena == &vm->arena) {
         *LIST_ADD(arena, &vm->patterns, LeafPattern) = (LeafPattern){str_dup(arena, text), pattern};
     }

@@ -266,8 +266,8 @@ enum {
 
 enum { BUILTIN_PARAMS_MAX = 8 };
 
-// A type is made of "text", "int", "float", "number", "bool", "list", "map", "null", "any" with `|`
-// between them.
+// A type is made of "text", "int", "float", "number", "bool", "list", "map", "null", "some" (all
+// but null), "any" with `|` between them.
 typedef struct BuiltinParam {
     const char *name;  // NULL ends the list
     const char *type;  // a `?` behind it: optional

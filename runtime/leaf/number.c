@@ -244,7 +244,7 @@ static Wanted wanted_type(lua_State *L, Str type) {
     }
     bool is_big =
         str_eq_ignore_case(type, STR("BIGDECIMAL")) || str_eq_ignore_case(type, STR("BIGINTEGER"));
-    leaf_raise(L, is_big ? LEAF_ERROR_UNKNOWN : LEAF_ERROR_VALUE,
+    leaf_raise(L, LEAF_ERROR_VALUE,
                is_big ? "'number' cannot make a '" STR_FMT "' here: use LONG or DOUBLE"
                       : "'type' of 'number' is INT, LONG, FLOAT or DOUBLE, not '" STR_FMT "'",
                STR_ARG(str_slice(type, 0, 60)));

@@ -236,6 +236,10 @@ static void replace_pairs(lua_State *L, Str text, Buffer *out) {
     size_t count = lua_rawlen(L, FIRST_PARAM);
     for (size_t i = 0; i < count; i++) {
         leaf_push_member(L, FIRST_PARAM, i);
+        if (leaf_kind(L, -1) == KIND_NULL) {
+            leaf_raise(L, LEAF_ERROR_TYPE, "'replace' has null as replacement of '" STR_FMT "'",
+                       STR_ARG(str_slice(leaf_str(L, -2), 0, 60)));
+        }
         leaf_to_str(L, -1);
         Str from = leaf_str(L, -2), to = leaf_str(L, -1);
         Buffer *next = leaf_scratch(L);
@@ -462,7 +466,7 @@ const Builtin leaf_builtins_text[] = {
      .examples = "{{ '  eu west' | capitalize }} =>   Eu west"},
     {.kind = BUILTIN_FILTER,
      .name = "endsWith",
-     .params = {{"value", "any"}},
+     .params = {{"value", "some"}},
      .input = "any",
      .result = "bool",
      .flags = BUILTIN_NULL_TAKEN,
@@ -544,7 +548,7 @@ const Builtin leaf_builtins_text[] = {
                  "{{ 'a,b,,' | split(',', -1) }} => [\"a\",\"b\",\"\",\"\"]"},
     {.kind = BUILTIN_FILTER,
      .name = "startsWith",
-     .params = {{"value", "any"}},
+     .params = {{"value", "some"}},
      .input = "any",
      .result = "bool",
      .flags = BUILTIN_NULL_TAKEN,

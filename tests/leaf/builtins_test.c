@@ -229,7 +229,7 @@ static void numbers_are_formatted_as_java_does(void **state) {
         {"rt.filter.number(1, '010')",                          "10"                                      },
         {"rt.filter.number(1, '9', 'DOUBLE')",                  "9.0"                                     },
         {"rt.filter.number(1, ' ')",                            "value: ' ' is no number"                 },
-        {"rt.filter.abs(1, rt.null)",                           "type: 'abs' takes number, not null"      },
+        {"rt.filter.abs(1, rt.null)",                           "type: 'abs' takes a number, not null"      },
     };
     calls_give(state, rows, COUNT(rows));
 }
@@ -255,6 +255,9 @@ static void texts_are_cut_at_characters(void **state) {
     calls_give(state, rows, COUNT(rows));
 }
 
+static const char growing[] = "(function() local s, r = 'a', rt.map(1, 'a', ('a'):rep(100)) "
+                              "for i = 1, 9 do s = rt.filter.replace(1, s, r) end return s end)()";
+
 static void hostile_calls_end_with_the_limit_named(void **state) {
     static const char *const expressions[] = {
         "rt.range(1, 1099511627776, 1)",
@@ -267,8 +270,7 @@ static void hostile_calls_end_with_the_limit_named(void **state) {
         "rt.filter.regexMatch(1, ('a'):rep(60) .. '!', '^(a+)+$')",
         "rt.filter.jq(1, 'x', ('('):rep(200))",
         "rt.filter.date(1, 0, ('y'):rep(2000))",
-        "(function() local s = 'a' for i = 1, 9 do s = rt.filter.replace(1, s, rt.map(1, 'a', "
-        "('a'):rep(100))) end return s end)()",
+        growing,
     };
     Fixture *fixture = *state;
     for (size_t i = 0; i < COUNT(expressions); i++) {

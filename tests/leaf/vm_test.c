@@ -1,4 +1,7 @@
 // vm_test.c - the machine: running, limits, the sandbox, waiting for answers.
+#include <lauxlib.h>
+#include <lua.h>
+
 #include "leaf/fixture.h"
 
 static const char *const context =
@@ -163,6 +166,107 @@ static void typed_mode_keeps_one_piece_and_joins_several(void **state) {
     }
 }
 
+// A task module has pcall; its budget must end it all the same.
+static void pcall_cannot_catch_the_budget(void **state) {
+    Fixture *fixture = *state;
+    static const char source[] = "local pcall = ... while true do pcall(function() while true do "
+                                 "end end) end";
+    Buffer bytecode = {0};
+    assert_ok(leaf_compile_lua(str_from(source), STR("module"), &bytecode));
+    lua_State *L = leaf_vm_lua(fixture->vm), *thread = lua_newthread(L);
+    assert_int_equal(luaL_loadbufferx(thread, bytecode.ptr, bytecode.len, "=m", "b"), LUA_OK);
+    lua_getglobal(thread, "pcall");
+    LeafBudget budget = leaf_budget(&(LeafLimits){.steps = 100000});
+    assert_int_equal(leaf_resume(fixture->vm, thread, 1, NULL, &budget), LUA_YIELD);
+    assert_int_equal(budget.spent, LEAF_SPENT_STEPS);
+    assert_true(budget.steps < 200000);
+    lua_resetthread(thread);
+    lua_pop(L, 1);
+    buffer_release(&bytecode);
+}
+
+// table.sort cannot be yielded out of: there the budget is an error, again and again.
+static void the_budget_ends_calls_back_from_c(void **state) {
+    Fixture *fixture = *state;
+    static const char source[] =
+        "local pcall, sort = ... while true do pcall(function() sort({3, 2, 1}, function(a, b) "
+        "while true do end end) end) end";
+    Buffer bytecode = {0};
+    assert_ok(leaf_compile_lua(str_from(source), STR("module"), &bytecode));
+    lua_State *L = leaf_vm_lua(fixture->vm), *thread = lua_newthread(L);
+    assert_int_equal(luaL_loadbufferx(thread, bytecode.ptr, bytecode.len, "=m", "b"), LUA_OK);
+    lua_getglobal(thread, "pcall");
+    lua_getglobal(thread, "table");
+    lua_getfield(thread, -1, "sort");
+    lua_remove(thread, -2);
+    LeafBudget budget = leaf_budget(&(LeafLimits){.steps = 100000});
+    assert_int_equal(leaf_resume(fixture->vm, thread, 2, NULL, &budget), LUA_YIELD);
+    assert_int_equal(budget.spent, LEAF_SPENT_STEPS);
+    lua_resetthread(thread);
+    lua_pop(L, 1);
+    buffer_release(&bytecode);
+}
+
+static void time_of_the_processor_is_limited(void **state) {
+    Fixture *fixture = *state;
+    (void)fixture_teardown(state);
+    (void)fixture_open(state, (LeafLimits){.steps = UINT64_MAX / 2, .milliseconds = 20});
+    fixture = *state;
+    assert_str_equal(fixture_eval(fixture, "(function() while true do end end)()"),
+                     STR("limit: the expression needs more than 20 ms of CPU time"));
+}
+
+static void maps_keep_their_order_in_modules(void **state) {
+    Fixture *fixture = *state;
+    Buffer bytecode = {0};
+    static const char source[] =
+        "local pairs, t = ... t.new = 3 t.b = nil local s = '' for k, v in "
+        "pairs(t) do s = s .. k .. v end return s, t";
+    assert_ok(leaf_compile_lua(str_from(source), STR("module"), &bytecode));
+    lua_State *L = leaf_vm_lua(fixture->vm);
+    Value map, back;
+    assert_ok(json_parse(STR("{\"z\":1,\"b\":2,\"a\":0}"), (JsonLimits){0}, &fixture->arena, &map));
+    assert_int_equal(luaL_loadbufferx(L, bytecode.ptr, bytecode.len, "=m", "b"), LUA_OK);
+    lua_getglobal(L, "pairs");
+    leaf_push_value(L, map);
+    assert_int_equal(lua_pcall(L, 2, 2, 0), LUA_OK);
+    assert_string_equal(lua_tostring(L, -2), "z1a0new3");
+    assert_ok(leaf_to_value(L, -1, &fixture->arena, &back));
+    assert_str_equal(value_to_text(&fixture->arena, back), STR("{\"z\":1,\"a\":0,\"new\":3}"));
+    lua_pop(L, 2);
+    buffer_release(&bytecode);
+}
+
+static void tables_of_modules_become_values(void **state) {
+    static const struct {
+        const char *lua, *json;
+    } rows[] = {
+        {"return {3, 2}",                  "[3,2]"                       },
+        {"return {b = 1, a = {x = true}}", "{\"a\":{\"x\":true},\"b\":1}"},
+        {"return {}",                      "{}"                          },
+        {"return {1, x = 2}",              NULL                          },
+        {"return {[1.5] = 2}",             NULL                          },
+        {"return function() end",          NULL                          },
+        {"local t = {} t.t = t return t",  NULL                          },
+    };
+    Fixture *fixture = *state;
+    lua_State *L = leaf_vm_lua(fixture->vm);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        test_row(i);
+        Buffer bytecode = {0};
+        Value value;
+        assert_ok(leaf_compile_lua(str_from(rows[i].lua), STR("module"), &bytecode));
+        assert_int_equal(luaL_loadbufferx(L, bytecode.ptr, bytecode.len, "=m", "b"), LUA_OK);
+        assert_int_equal(lua_pcall(L, 0, 1, 0), LUA_OK);
+        Err err = leaf_to_value(L, -1, &fixture->arena, &value);
+        lua_pop(L, 1);
+        buffer_release(&bytecode);
+        assert_true((err.code == ERR_NONE) == (rows[i].json != NULL));
+        if (rows[i].json == NULL) continue;
+        assert_str_equal(value_to_text(&fixture->arena, value), str_from(rows[i].json));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
@@ -172,6 +276,11 @@ int main(void) {
         TEST(undefined_travels_until_it_is_used),
         TEST(an_endless_loop_ends_with_the_limit_named),
         TEST(the_budget_counts_work_done_in_c),
+        TEST(pcall_cannot_catch_the_budget),
+        TEST(the_budget_ends_calls_back_from_c),
+        TEST(time_of_the_processor_is_limited),
+        TEST(maps_keep_their_order_in_modules),
+        TEST(tables_of_modules_become_values),
         TEST(memory_ends_with_the_limit_named),
         TEST(endless_recursion_ends),
         TEST(a_leaf_sees_no_global),
