@@ -408,6 +408,7 @@ Err outputs_resolve(Execution *execution, Scope *scope, Value *out) {
         const PlanOutput *output = &plan->outputs[i];
         Str id = plan_text(plan, output->id);
         Evaluated result = run_evaluate(execution, output->value, scope);
+        if (!result.is_ok && execution->planner != NULL && result.touched) continue;
         if (!result.is_ok) {
             return err_make(ERR_INPUT, "output '" STR_FMT "': " STR_FMT, STR_ARG(id),
                             STR_ARG(result.message));

@@ -54,14 +54,31 @@ static void note(Planner *planner, Str text) {
 
 // --- placeholders -------------------------------------------------------------------------------
 
+static void add_placeholder(Planner *planner, Str text) {
+    for (uint32_t i = 0; i < planner->placeholders.count; i++) {
+        if (str_eq(planner->placeholders.items[i], text)) return;
+    }
+    *LIST_ADD(planner->arena, &planner->placeholders, Str) = str_dup(planner->arena, text);
+}
+
+// The host's own stand between angle brackets, too: `<task.body>`.
+static void add_placeholders(Planner *planner, Value value) {
+    if (value.kind == VALUE_TEXT && str_starts_with(value.as.text, STR("<")) &&
+        str_ends_with(value.as.text, STR(">")) && value.as.text.len > 2) {
+        add_placeholder(planner, value.as.text);
+    }
+    for (uint32_t i = 0; value.kind == VALUE_LIST && i < value.as.list->count; i++) {
+        add_placeholders(planner, value.as.list->items[i]);
+    }
+    for (uint32_t i = 0; value.kind == VALUE_MAP && i < value.as.map->count; i++) {
+        add_placeholders(planner, value.as.map->members[i].value);
+    }
+}
+
 Value planner_placeholder(Execution *execution, Str path) {
     Planner *planner = execution->planner;
     Str text = str_printf(planner->arena, "<" STR_FMT ">", STR_ARG(path));
-    bool is_known = false;
-    for (uint32_t i = 0; i < planner->placeholders.count; i++) {
-        is_known = is_known || str_eq(planner->placeholders.items[i], text);
-    }
-    if (!is_known) *LIST_ADD(planner->arena, &planner->placeholders, Str) = text;
+    add_placeholder(planner, text);
     planner_read(execution, value_text(text));
     return value_text(text);
 }
@@ -285,6 +302,7 @@ void planner_ended(Execution *execution, Attempt *attempt, const HostResult *res
                  run_mask_value(execution, result->effects.as.list->items[i], arena));
     }
     if (outputs->kind != VALUE_MAP) *outputs = value_map(arena);
+    if (!attempt->is_pure) add_placeholders(planner, *outputs);
     const Value *assumed =
         planner->assume.kind == VALUE_MAP ? value_map_get(planner->assume, attempt->task_id) : NULL;
     if (assumed != NULL && assumed->kind == VALUE_MAP) {
@@ -292,9 +310,10 @@ void planner_ended(Execution *execution, Attempt *attempt, const HostResult *res
     }
 }
 
-// A task whose properties hang on what nobody knows: shown by name.
+// A task whose properties hang on what nobody knows: shown by name, where it has effects.
 void planner_unrendered(Execution *execution, Attempt *attempt, Str message) {
     Planner *planner = execution->planner;
+    if (attempt->is_pure) return;
     Value effect = value_map(planner->arena);
     value_map_set(planner->arena, effect, STR("effect"), value_text(STR("unknown")));
     value_map_set(planner->arena, effect, STR("message"),
@@ -350,10 +369,13 @@ static Err drive(Runtime *runtime, Execution *execution, Planner *planner) {
 
 static void note_failure(const Execution *execution, Planner *planner) {
     EngineReason reason;
-    if (engine_state(execution->engine) != STATE_FAILED) return;
+    if (engine_state(execution->engine) != STATE_FAILED || planner->alternative != NULL) return;
     if (!engine_reason(execution->engine, &reason)) return;
-    note(planner, str_printf(planner->arena, "task '" STR_FMT "' would fail: " STR_FMT,
-                             STR_ARG(reason.task), STR_ARG(reason.message)));
+    Str who = reason.task.len == 0
+                  ? STR("the flow")
+                  : str_printf(planner->arena, "task '" STR_FMT "'", STR_ARG(reason.task));
+    note(planner, str_printf(planner->arena, STR_FMT " would fail: " STR_FMT, STR_ARG(who),
+                             STR_ARG(reason.message)));
 }
 
 static Err plan_once(const PlanRequest *request, Planner *planner, const char *folder,
