@@ -70,6 +70,15 @@ static void check_site(Check *check, Site *site) {
     if (is_again) check->diags->muted--;
 }
 
+bool checked_may_mention(const Checked *checked, Str name) {
+    for (uint32_t i = 0; i < checked->sites.count; i++) {
+        const Site *site = checked->sites.items[i];
+        if (!site->tpl->has_error) continue;
+        if (str_find(site->node->text, name, 0) != STR_NOT_FOUND) return true;
+    }
+    return false;
+}
+
 Checked *check_flow(Flow *flow, Catalog *catalog, ExprParser *parser, const CheckOptions *options,
                     Arena *arena, Diags *diags) {
     Check check = {

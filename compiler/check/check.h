@@ -82,6 +82,8 @@ typedef enum Order {
 Order order_of(const Task *writer, const Task *reader, bool *is_looped);
 // Of a task of a Dag: whether it waits for `on`, directly or not; the task of the same Dag with an
 // id.
+// True where a template that could not be read holds the name: it may be a use of it.
+bool checked_may_mention(const Checked *checked, Str name);
 bool dag_depends(const Task *task, const Task *on);
 const Task *dag_sibling(const Task *task, Str id);
 

@@ -328,31 +328,11 @@ static ExprType *infer_map(Env *env, Expr *expr) {
 static ExprType *infer_method(Env *env, Expr *expr) {
     for (uint32_t i = 0; i < expr->args.count; i++) infer(env, expr->args.items[i].value);
     if (env->site->is_static) return new_type(env, type_any());
-    static const struct {
-        const char *method, *use;
-    } uses[] = {
-        {"toUpperCase", "upper"     },
-        {"toLowerCase", "lower"     },
-        {"trim",        "trim"      },
-        {"length",      "length"    },
-        {"size",        "length"    },
-        {"split",       "split"     },
-        {"replace",     "replace"   },
-        {"substring",   "slice"     },
-        {"startsWith",  "startsWith"},
-        {"endsWith",    "endsWith"  },
-        {"toString",    "string"    },
-        {"keySet",      "keys"      },
-        {"values",      "values"    },
-    };
     Diag *diag = diag_add(env->check->diags, "E0323", DIAG_ERROR, expr->name_span,
                           "method '" STR_FMT "' cannot be called: values have no methods",
                           STR_ARG(expr->text));
-    for (size_t i = 0; i < COUNT(uses); i++) {
-        if (!str_eq(expr->text, str_from(uses[i].method))) continue;
-        diag_note(diag, "use the filter '%s'", uses[i].use);
-    }
-    if (str_eq(expr->text, STR("contains"))) diag_note(diag, "use the operator 'contains'");
+    Str instead = method_replacement(expr->text);
+    if (instead.len > 0) diag_note(diag, "write " STR_FMT, STR_ARG(instead));
     return new_type(env, type_any());
 }
 

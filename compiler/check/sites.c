@@ -12,7 +12,10 @@ static void walk_node(Walk *walk, const Node *node, const Prop *prop, const Prop
                       Str path);
 
 static void emit(Walk *walk, const Node *node, const Prop *prop, Str path) {
-    if (!template_has_code(node->text)) return;
+    if (!template_has_code(node->text)) {
+        template_check_text(node, walk->check->diags);
+        return;
+    }
     Site *site = arena_new(walk->check->arena, Site);
     *site = walk->base;
     site->node = node;

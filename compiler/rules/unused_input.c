@@ -27,7 +27,7 @@ static bool is_read(const Flow *flow, Str id) {
             if (str_eq(other->depends_on.items[k], id)) return true;
         }
     }
-    return false;
+    return checked_may_mention(flow->checked, id);
 }
 
 static void check_inputs(const Rule *rule, const Flow *flow, InputDecl *const *inputs,

@@ -7,7 +7,7 @@ static bool is_read(const Flow *flow, Str name) {
         if (ref->kind != REF_VARIABLE) continue;
         if (ref->name.len == 0 || str_eq(ref->name, name)) return true;
     }
-    return false;
+    return checked_may_mention(flow->checked, name);
 }
 
 static void check(const Rule *rule, const Flow *flow, Diags *diags) {
