@@ -108,7 +108,14 @@ struct HostTask {
     int64_t retry_after_ms;
 };
 
-// --- calls (host.c) -----------------------------------------------------------------------------
+// --- modules (host.c) ---------------------------------------------------------------------------
+
+// Loads a module once and pushes what its chunk returned. Raises.
+void push_module(lua_State *L, Host *host, uint32_t number);
+// Runs a C function with one light userdata as argument under protection.
+MUST_CHECK Err host_protect(Host *host, lua_CFunction function, void *argument);
+
+// --- calls (strand.c, arguments.c) --------------------------------------------------------------
 
 // The strand and task that call; raises outside of one. The arena `call` is empty.
 Strand *strand_of(lua_State *L);
@@ -119,8 +126,10 @@ Wait *wait_new(lua_State *L, size_t size);
 int wait_for(lua_State *L, Wait *wait);
 // What is under way has ended: the strand goes on, now or when it has yielded.
 void wait_done(Wait *wait);
-// Gives a Wait back that never began to wait.
 void wait_drop(Wait *wait);
+// Nothing of a task is freed between these two.
+void task_enter(HostTask *task);
+void task_leave(HostTask *task);
 Strand *strand_new(lua_State *L, HostTask *task);  // pushes nothing
 void strand_resume(Strand *strand, int argument_count);
 // Calls from the coroutine at the top of L are calls of the strand (on_line and the like).
@@ -139,7 +148,14 @@ Value check_fields(lua_State *L, int index, Arena *arena, const char *call,
                    const char *const *known);
 // A function in the table at `index`: pushed, or nothing pushed and false.
 bool push_function(lua_State *L, int index, const char *name);
+bool name_is_listed(const char *const *known, const char *name);  // `known` ends with NULL
 bool is_planning(const HostTask *task);
+
+// --- attempts (attempt.c) -----------------------------------------------------------------------
+
+// Ends the attempt where nothing of it is left.
+void task_step(HostTask *task);
+void task_free(HostTask *task);
 MUST_CHECK Err host_procs(Host *host, Procs **out);
 MUST_CHECK Err host_net(Host *host, Net **out);
 void task_log(HostTask *task, int level, Str text);
@@ -149,6 +165,8 @@ void task_add_outputs(HostTask *task, Value outputs);
 // What the module's `idempotent` says of the task's properties.
 bool task_is_keyed(lua_State *L, HostTask *task);
 const char *class_of_err(const Err *err);
+// Ends what the journal of a process that died has left under way.
+MUST_CHECK Err journal_open(Host *host);
 void journal_start(Host *host, const ProcIdentity *identity);
 void journal_end(Host *host, const char *mark);
 

@@ -102,9 +102,12 @@ uint32_t group_kill(ProcGroup *group, ProcTable *table) {
         }
         if (!is_new) break;
     }
+    bool is_refused = false;
     for (uint32_t i = 0; i < table->count; i++) {
-        if (table->items[i].is_member) entry_signal(&table->items[i], SIGKILL);
+        if (!table->items[i].is_member) continue;
+        if (entry_signal(&table->items[i], SIGKILL) == EPERM) is_refused = true;
     }
+    if (is_refused) cgroup_kill(table);
     return alive;
 }
 

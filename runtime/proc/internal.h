@@ -53,6 +53,8 @@ void group_terminate(ProcGroup *group, ProcTable *table);
 // Stops every member until a scan finds no new one, so that none can fork away, then kills all.
 // Returns how many were alive.
 uint32_t group_kill(ProcGroup *group, ProcTable *table);
+// Kills the members of a scan by a control group. False where none can be written.
+bool cgroup_kill(const ProcTable *table);
 // Reaps the members that are zombies and children of this process, but for `except`.
 void group_reap(const ProcTable *table, pid_t except);
 

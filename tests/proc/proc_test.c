@@ -15,7 +15,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "loop/loop.h"
-#include "proc/proc.h"
+#include "proc/internal.h"
 
 typedef struct World {
     Loop *loop;
@@ -257,7 +257,7 @@ static const struct {
 
 static void stop_soon(void *self) {
     World *world = self;
-    proc_stop(world->proc, 200);
+    proc_stop(world->proc, 100);
 }
 
 static void nothing_escapes_a_stop(void **state) {
@@ -268,7 +268,7 @@ static void nothing_escapes_a_stop(void **state) {
         ProcStart start = start_of(world, argv);
         assert_ok(proc_start(world->procs, &start, &world->proc));
         LoopTimer *timer = loop_timer_new(world->loop, stop_soon, world);
-        loop_timer_start(timer, 300);
+        loop_timer_start(timer, 150);
         loop_run(world->loop);
         loop_timer_free(timer);
         assert_true(world->end.was_stopped);
@@ -382,6 +382,22 @@ static void a_foreign_identity_kills_nothing(void **state) {
     assert_int_equal(count_running("sleep 4716.1"), 1);
     proc_stop(world->proc, 0);
     loop_run(world->loop);
+}
+
+static void what_signals_cannot_reach_is_killed_by_a_control_group(void **state) {
+    World *world = *state;
+    const char *argv[] = {"sleep", "4718.1", NULL};
+    ProcStart start = start_of(world, argv);
+    assert_ok(proc_start(world->procs, &start, &world->proc));
+    ProcEntry entry = {0};
+    assert_true(table_read(proc_identity(world->proc)->pid, &entry));
+    entry.is_member = true;
+    ProcTable table = {.items = &entry, .count = 1};
+    bool can = cgroup_kill(&table);
+    if (!can) proc_stop(world->proc, 0);
+    loop_run(world->loop);
+    if (!can) skip();
+    assert_int_equal(world->end.signal, SIGKILL);
 }
 
 static void identities_that_are_none_are_refused(void **state) {
@@ -515,6 +531,7 @@ int main(void) {
         TEST(a_child_that_obeys_ends_at_once_with_its_own_code),
         TEST(what_a_crash_left_is_ended_by_its_identity),
         TEST(a_foreign_identity_kills_nothing),
+        TEST(what_signals_cannot_reach_is_killed_by_a_control_group),
         TEST(identities_that_are_none_are_refused),
         TEST(a_script_goes_by_descriptor_to_each_interpreter),
         TEST(an_unknown_interpreter_is_refused_a_script),
