@@ -8,7 +8,7 @@
 
 // --- what a task says ---------------------------------------------------------------------------
 
-void task_log(HostTask *task, int level, Str text) {
+void host_task_log(HostTask *task, int level, Str text) {
     if (level < task->start.log_level || task->start.callbacks.log == NULL) return;
     Buffer masked = {0};
     masker_apply(task->host->options.masker, text, &masked);
@@ -16,14 +16,14 @@ void task_log(HostTask *task, int level, Str text) {
     buffer_release(&masked);
 }
 
-void task_fail(HostTask *task, Str message, Str error_class) {
+void host_task_fail(HostTask *task, Str message, Str error_class) {
     if (task->is_cancelled) return;  // the reason for that stands
     task->is_ok = false;
     task->message = mask_plain(task, message, &task->arena);
     task->error_class = str_dup(&task->arena, error_class);
 }
 
-void task_add_outputs(HostTask *task, Value outputs) {
+void host_task_add_outputs(HostTask *task, Value outputs) {
     if (outputs.kind != VALUE_MAP) return;
     for (uint32_t i = 0; i < outputs.as.map->count; i++) {
         const ValueMember *member = &outputs.as.map->members[i];
@@ -32,7 +32,7 @@ void task_add_outputs(HostTask *task, Value outputs) {
     }
 }
 
-void task_add_metric(HostTask *task, Str name, Str type, Value value, Value tags) {
+void host_task_add_metric(HostTask *task, Str name, Str type, Value value, Value tags) {
     Value metric = value_map(&task->arena);
     value_map_set(&task->arena, metric, STR("name"), value_text(str_dup(&task->arena, name)));
     value_map_set(&task->arena, metric, STR("type"), value_text(str_dup(&task->arena, type)));
@@ -57,7 +57,7 @@ static void free_strands(HostTask *task) {
     luaL_unref(L, LUA_REGISTRYINDEX, task->host_ref);
 }
 
-void task_free(HostTask *task) {
+void host_task_free(HostTask *task) {
     free_strands(task);
     while (task->waits != NULL) wait_drop(task->waits);
     workdir_close(task);
@@ -93,12 +93,12 @@ static void tell_end(HostTask *task) {
     if (task->is_starting) {
         task->is_ended_early = true;  // host_start frees it
     } else {
-        task_free(task);
+        host_task_free(task);
     }
 }
 
 // Ends the attempt where nothing of it is left.
-void task_step(HostTask *task) {
+void host_task_step(HostTask *task) {
     if (task->is_over || task->busy > 0) return;
     if (task->killer != NULL && !task->killer->is_over) return;
     if (task->waits != NULL) return;
@@ -111,14 +111,14 @@ static void take_error(Strand *strand) {
     HostTask *task = strand->task;
     lua_State *L = strand->L;
     if (strand->budget.spent != LEAF_SPENT_NOTHING) {
-        task_fail(task, STR("the task module computed for too long"), STR("permanent"));
+        host_task_fail(task, STR("the task module computed for too long"), STR("permanent"));
         return;
     }
     if (take_failure(L, -1, task)) return;
     LeafError error = {0};
     leaf_take_error(L, &task->arena, &error);
     Str message = error.message.len > 0 ? error.message : STR("the task module failed");
-    task_fail(task, message, STR("permanent"));
+    host_task_fail(task, message, STR("permanent"));
 }
 
 static int take_outputs(lua_State *L) {
@@ -130,7 +130,7 @@ static int take_outputs(lua_State *L) {
     Err err = leaf_to_value(L, 1, &task->arena, &outputs);
     if (err.code != ERR_NONE) luaL_error(L, "outputs: %s", err.text);
     if (outputs.kind != VALUE_MAP) luaL_error(L, "a task returns a map of outputs");
-    task_add_outputs(task, outputs);
+    host_task_add_outputs(task, outputs);
     return 0;
 }
 
@@ -144,7 +144,7 @@ static void take_results(Strand *strand, int count) {
         if (count >= 3 && lua_type(thread, first + 2) == LUA_TSTRING) {
             error_class = check_text(thread, first + 2, "class");
         }
-        task_fail(task, check_text(thread, first + 1, "message"), error_class);
+        host_task_fail(task, check_text(thread, first + 1, "message"), error_class);
         return;
     }
     task->is_ok = true;
@@ -156,7 +156,7 @@ static void take_results(Strand *strand, int count) {
     lua_pushlightuserdata(L, thread);
     if (lua_pcall(L, 2, 0, 0) == LUA_OK) return;
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "outputs";
-    task_fail(task, str_from(text), STR("permanent"));
+    host_task_fail(task, str_from(text), STR("permanent"));
     lua_pop(L, 1);
 }
 
@@ -183,7 +183,7 @@ static void main_over(Strand *strand, int status, int result_count) {
     if (wants_again(strand, result_count)) {
         task->is_recovering = false;
         Err err = host_protect(task->host, start_main, task);
-        if (err.code != ERR_NONE) task_fail(task, str_from(err.text), STR("permanent"));
+        if (err.code != ERR_NONE) host_task_fail(task, str_from(err.text), STR("permanent"));
         return;
     }
     take_results(strand, result_count);
@@ -197,7 +197,7 @@ static void killer_over(Strand *strand, int status, int result_count) {
     if (strand->budget.spent == LEAF_SPENT_NOTHING && lua_type(strand->L, -1) == LUA_TSTRING) {
         text = check_text(strand->L, -1, "error");
     }
-    task_log(task, LOG_WARN, text);
+    host_task_log(task, LOG_WARN, text);
 }
 
 // --- the beginning of an attempt ----------------------------------------------------------------
@@ -365,16 +365,16 @@ static HostTask *task_new(Host *host, const HostStart *start) {
 
 static HostTask *task_run(HostTask *task) {
     task->is_starting = true;
-    task_enter(task);
+    host_task_enter(task);
     Err err = host_protect(task->host, start_main, task);
     if (err.code != ERR_NONE) {
-        task_fail(task, str_from(err.text), STR("permanent"));
+        host_task_fail(task, str_from(err.text), STR("permanent"));
         if (task->main != NULL) task->main->is_over = true;
     }
-    task_leave(task);
+    host_task_leave(task);
     task->is_starting = false;
     if (!task->is_ended_early) return task;
-    task_free(task);
+    host_task_free(task);
     return NULL;
 }
 
@@ -401,16 +401,16 @@ static void end_waits(HostTask *task, const Strand *but) {
 
 static void kill_is_late(void *self) {
     HostTask *task = self;
-    task_log(task, LOG_WARN, STR("'kill' of the task module took too long"));
-    task_enter(task);
+    host_task_log(task, LOG_WARN, STR("'kill' of the task module took too long"));
+    host_task_enter(task);
     if (task->killer != NULL) task->killer->is_over = true;
     end_waits(task, NULL);
-    task_leave(task);
+    host_task_leave(task);
 }
 
 void host_cancel(HostTask *task, Str reason, bool is_timeout) {
     if (task->is_cancelled || task->is_over) return;
-    task_enter(task);
+    host_task_enter(task);
     task->is_cancelled = true;
     task->is_timeout = is_timeout;
     if (is_timeout) {
@@ -423,14 +423,14 @@ void host_cancel(HostTask *task, Str reason, bool is_timeout) {
     if (task->timeout != NULL) loop_timer_stop(task->timeout);
     if (!is_planning(task)) {
         Err err = host_protect(task->host, start_killer, task);
-        if (err.code != ERR_NONE) task_log(task, LOG_WARN, str_from(err.text));
+        if (err.code != ERR_NONE) host_task_log(task, LOG_WARN, str_from(err.text));
     }
     if (task->killer != NULL && !task->killer->is_over) {
         task->kill_limit = loop_timer_new(task->host->options.loop, kill_is_late, task);
         loop_timer_start(task->kill_limit, KILL_MS);
     }
     end_waits(task, task->killer);
-    task_leave(task);
+    host_task_leave(task);
 }
 
 void *host_task_user(const HostTask *task) {

@@ -525,7 +525,7 @@ int api_credentials(lua_State *L) {
     Cluster cluster = {0};
     Err err = cluster_find(task->host, connection, &task->arena, &cluster);
     if (err.code == ERR_NOT_FOUND && is_planning(task)) {
-        task_log(task, LOG_WARN, str_from(err.text));
+        host_task_log(task, LOG_WARN, str_from(err.text));
         cluster.server = STR("https://<cluster>");
         cluster.space = STR("default");
         return push_cluster(L, &cluster, &task->arena);

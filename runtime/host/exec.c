@@ -74,7 +74,7 @@ static bool callback_takes(Exec *exec, ProcStream kind, Str line) {
     }
     Str text = lua_type(L, -1) == LUA_TSTRING ? check_text(L, -1, "error")
                                               : STR("'on_line' of the task module failed");
-    task_log(exec->wait.task, LOG_WARN, text);
+    host_task_log(exec->wait.task, LOG_WARN, text);
     lua_resetthread(L);
     exec->has_callback = false;
     return false;
@@ -91,7 +91,7 @@ static void take_logs(HostTask *task, Value logs) {
         const Value *message = value_map_get(entry, STR("message"));
         if (message == NULL) continue;
         Arena scratch = {0};
-        task_log(task, (int)level, value_to_text(&scratch, *message));
+        host_task_log(task, (int)level, value_to_text(&scratch, *message));
         arena_release(&scratch);
     }
 }
@@ -121,12 +121,12 @@ static void take_metrics(HostTask *task, Value metrics) {
         if (value != NULL) number = metric_value(*value, is_timer, &task->arena);
         bool is_known = is_timer || str_eq(type, STR("counter")) || str_eq(type, STR("gauge"));
         if (name.len == 0 || !is_known || number.kind == VALUE_NULL) {
-            task_log(task, LOG_WARN,
-                     STR("a metric needs a name, a type (counter, timer, gauge) and "
-                         "a number as value"));
+            host_task_log(task, LOG_WARN,
+                          STR("a metric needs a name, a type (counter, timer, gauge) and "
+                              "a number as value"));
             continue;
         }
-        task_add_metric(task, name, type, number, tags == NULL ? value_null() : *tags);
+        host_task_add_metric(task, name, type, number, tags == NULL ? value_null() : *tags);
     }
 }
 
@@ -134,7 +134,8 @@ static void take_marker(Exec *exec, Str json) {
     HostTask *task = exec->wait.task;
     exec->marker_bytes += json.len;
     if (exec->marker_bytes > MARKERS_MAX) {
-        task_log(task, LOG_WARN, STR("the markers of this process exceed 64 MiB: one is dropped"));
+        host_task_log(task, LOG_WARN,
+                      STR("the markers of this process exceed 64 MiB: one is dropped"));
         return;
     }
     Value marker = {0};
@@ -142,7 +143,7 @@ static void take_marker(Exec *exec, Str json) {
     Err err = json_parse(json, (JsonLimits){0}, arena, &marker);
     if (err.code != ERR_NONE || marker.kind != VALUE_MAP) {
         Str text = str_printf(arena, "Invalid outputs: %s", err.text);
-        task_log(task, LOG_WARN, text);
+        host_task_log(task, LOG_WARN, text);
         return;
     }
     const Value *outputs = value_map_get(marker, STR("outputs"));
@@ -158,7 +159,7 @@ static void take_marker(Exec *exec, Str json) {
     const Value *logs = value_map_get(marker, STR("logs"));
     if (logs != NULL) take_logs(task, *logs);
     if (value_map_get(marker, STR("assets")) != NULL) {
-        task_log(task, LOG_WARN, STR("'assets' in a marker is not supported and ignored"));
+        host_task_log(task, LOG_WARN, STR("'assets' in a marker is not supported and ignored"));
     }
 }
 
@@ -213,12 +214,12 @@ static void on_ended(void *self, const ProcEnd *end) {
         Str text = str_printf(&exec->wait.arena,
                               "%llu bytes of the output were no text and are shown as U+FFFD",
                               (unsigned long long)repaired);
-        task_log(task, LOG_WARN, text);
+        host_task_log(task, LOG_WARN, text);
     }
     if (end->survivors > 0) {
         Str text = str_printf(&exec->wait.arena, "%u processes of another user could not be ended",
                               end->survivors);
-        task_log(task, LOG_WARN, text);
+        host_task_log(task, LOG_WARN, text);
     }
     journal_end(task->host, exec->mark);
     exec->end = *end;

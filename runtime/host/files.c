@@ -202,7 +202,7 @@ void workdir_close(HostTask *task) {
     task->workdir_fd = -1;
     if (task->start.workdir.len > 0) return;
     Err err = dir_remove(str_to_c(&task->arena, task->workdir));
-    if (err.code != ERR_NONE && !task->is_over) task_log(task, LOG_WARN, str_from(err.text));
+    if (err.code != ERR_NONE && !task->is_over) host_task_log(task, LOG_WARN, str_from(err.text));
 }
 
 // A path as given by a flow: relative, or absolute and within.
@@ -312,9 +312,10 @@ static int wd_write(lua_State *L) {
         if (str_eq(if_exists, STR("FAIL"))) {
             err = err_make(ERR_CONFLICT, "the file '" STR_FMT "' is there already", STR_ARG(path));
         } else if (str_eq(if_exists, STR("WARN"))) {
-            task_log(task, LOG_WARN,
-                     str_printf(&task->call, "the file '" STR_FMT "' is there already and is kept",
-                                STR_ARG(path)));
+            host_task_log(task, LOG_WARN,
+                          str_printf(&task->call,
+                                     "the file '" STR_FMT "' is there already and is kept",
+                                     STR_ARG(path)));
         }
         return done(L, &err);
     }

@@ -234,7 +234,7 @@ static int ask_recovery(lua_State *L) {
     return 0;
 }
 
-bool task_is_keyed(lua_State *L, HostTask *task) {
+bool host_task_is_keyed(lua_State *L, HostTask *task) {
     push_module(L, task->host, task->start.module);
     bool is_keyed = false;
     if (push_function(L, -1, "idempotent")) {
@@ -271,7 +271,7 @@ void host_free(Host *host) {
     while (host->first != NULL) {
         HostTask *task = host->first;
         host->first = task->next;
-        task_free(task);
+        host_task_free(task);
     }
     if (host->owns_net) net_free(host->net);
     if (host->journal >= 0) close(host->journal);

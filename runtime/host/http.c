@@ -154,7 +154,7 @@ static bool http_chunk(void *self, Str bytes) {
     }
     Str text = lua_type(L, -1) == LUA_TSTRING ? check_text(L, -1, "error")
                                               : STR("'on_chunk' of the task module failed");
-    task_log(http->wait.task, LOG_WARN, text);
+    host_task_log(http->wait.task, LOG_WARN, text);
     lua_resetthread(L);
     http->has_callback = false;
     return false;
@@ -502,7 +502,7 @@ static void make_key(lua_State *L, Http *http) {
     HostTask *task = http->wait.task;
     bool changes =
         str_eq(http->start.method, STR("POST")) || str_eq(http->start.method, STR("PATCH"));
-    if (!changes || task->start.idempotency_key.len == 0 || !task_is_keyed(L, task)) return;
+    if (!changes || task->start.idempotency_key.len == 0 || !host_task_is_keyed(L, task)) return;
     http->start.is_keyed = true;
     if (!has_header(http, STR("Idempotency-Key"))) {
         add_header(http, STR("Idempotency-Key"), task->start.idempotency_key);

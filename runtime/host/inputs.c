@@ -124,9 +124,9 @@ static Err write_namespace_file(HostTask *task, Str path, Str to, Str if_exists,
             return err_make(ERR_CONFLICT, "the file '" STR_FMT "' is there already", STR_ARG(to));
         }
         if (str_eq(if_exists, STR("WARN"))) {
-            task_log(task, LOG_WARN,
-                     str_printf(arena, "the file '" STR_FMT "' is there already and is kept",
-                                STR_ARG(to)));
+            host_task_log(task, LOG_WARN,
+                          str_printf(arena, "the file '" STR_FMT "' is there already and is kept",
+                                     STR_ARG(to)));
         }
         return err_none();
     }
@@ -171,11 +171,11 @@ Err write_namespace_files(HostTask *task, Value options, Arena *arena, uint32_t 
         if (written) (*count)++;
     }
     int64_t took = clock->mono_ms(clock->self) - begin;
-    task_add_metric(task, STR("namespacefiles.count"), STR("counter"), value_int(*count),
-                    value_null());
-    task_add_metric(task, STR("namespacefiles.duration"), STR("timer"),
-                    value_float((double)took / 1000), value_null());
-    task_log(task, LOG_INFO, str_printf(arena, "%u namespace files are in place", *count));
+    host_task_add_metric(task, STR("namespacefiles.count"), STR("counter"), value_int(*count),
+                         value_null());
+    host_task_add_metric(task, STR("namespacefiles.duration"), STR("timer"),
+                         value_float((double)took / 1000), value_null());
+    host_task_log(task, LOG_INFO, str_printf(arena, "%u namespace files are in place", *count));
     return err_none();
 }
 

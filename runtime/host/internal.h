@@ -128,8 +128,8 @@ int wait_for(lua_State *L, Wait *wait);
 void wait_done(Wait *wait);
 void wait_drop(Wait *wait);
 // Nothing of a task is freed between these two.
-void task_enter(HostTask *task);
-void task_leave(HostTask *task);
+void host_task_enter(HostTask *task);
+void host_task_leave(HostTask *task);
 Strand *strand_new(lua_State *L, HostTask *task);  // pushes nothing
 void strand_resume(Strand *strand, int argument_count);
 // Calls from the coroutine at the top of L are calls of the strand (on_line and the like).
@@ -154,16 +154,16 @@ bool is_planning(const HostTask *task);
 // --- attempts (attempt.c) -----------------------------------------------------------------------
 
 // Ends the attempt where nothing of it is left.
-void task_step(HostTask *task);
-void task_free(HostTask *task);
+void host_task_step(HostTask *task);
+void host_task_free(HostTask *task);
 MUST_CHECK Err host_procs(Host *host, Procs **out);
 MUST_CHECK Err host_net(Host *host, Net **out);
-void task_log(HostTask *task, int level, Str text);
-void task_fail(HostTask *task, Str message, Str error_class);
-void task_add_metric(HostTask *task, Str name, Str type, Value value, Value tags);
-void task_add_outputs(HostTask *task, Value outputs);
+void host_task_log(HostTask *task, int level, Str text);
+void host_task_fail(HostTask *task, Str message, Str error_class);
+void host_task_add_metric(HostTask *task, Str name, Str type, Value value, Value tags);
+void host_task_add_outputs(HostTask *task, Value outputs);
 // What the module's `idempotent` says of the task's properties.
-bool task_is_keyed(lua_State *L, HostTask *task);
+bool host_task_is_keyed(lua_State *L, HostTask *task);
 const char *class_of_err(const Err *err);
 // Ends what the journal of a process that died has left under way.
 MUST_CHECK Err journal_open(Host *host);

@@ -18,7 +18,7 @@ static int api_log(lua_State *L) {
         return luaL_error(L, "log: unknown level '%s'", lua_tostring(L, 1));
     }
     Value text = check_value(L, 2, &task->call, "log");
-    task_log(task, (int)level, masked_text(task, text, &task->call));
+    host_task_log(task, (int)level, masked_text(task, text, &task->call));
     return 0;
 }
 
@@ -32,7 +32,7 @@ static int api_metric(lua_State *L) {
     }
     luaL_checknumber(L, 3);
     Value value = check_value(L, 3, &task->call, "value of a metric");
-    task_add_metric(task, name, type, value, check_value(L, 4, &task->call, "tags"));
+    host_task_add_metric(task, name, type, value, check_value(L, 4, &task->call, "tags"));
     return 0;
 }
 
@@ -40,7 +40,7 @@ static int api_outputs(lua_State *L) {
     HostTask *task = call_begin(L);
     Value outputs = check_value(L, 1, &task->call, "outputs");
     if (outputs.kind != VALUE_MAP) return luaL_error(L, "outputs: a map is needed");
-    task_add_outputs(task, outputs);
+    host_task_add_outputs(task, outputs);
     return 0;
 }
 
@@ -89,7 +89,7 @@ bool take_failure(lua_State *L, int index, HostTask *task) {
     lua_rawget(L, -2);
     if (lua_isnumber(L, -1)) task->retry_after_ms = (int64_t)(lua_tonumber(L, -1) * 1000);
     lua_pop(L, 2);
-    task_fail(task, message, error_class.len > 0 ? error_class : STR("permanent"));
+    host_task_fail(task, message, error_class.len > 0 ? error_class : STR("permanent"));
     task->state = state;
     task->is_ok = str_eq(state, STR("SUCCESS")) || str_eq(state, STR("WARNING")) ||
                   str_eq(state, STR("SKIPPED"));

@@ -61,12 +61,12 @@ Strand *strand_new(lua_State *L, HostTask *task) {
     return strand;
 }
 
-void task_enter(HostTask *task) {
+void host_task_enter(HostTask *task) {
     task->busy++;
 }
 
-void task_leave(HostTask *task) {
-    if (--task->busy == 0) task_step(task);
+void host_task_leave(HostTask *task) {
+    if (--task->busy == 0) host_task_step(task);
 }
 
 static void strand_over(Strand *strand, int status, int result_count) {
@@ -140,11 +140,11 @@ void wait_done(Wait *wait) {
     HostTask *task = wait->task;
     wait->is_done = true;
     if (wait->strand->wait != wait) return;  // it has not yielded yet: wait_for will find it done
-    task_enter(task);
+    host_task_enter(task);
     if (task->is_cancelled && wait->strand != task->killer) {
         wait_drop(wait);
     } else if (wait->strand->L != NULL && lua_status(wait->strand->L) == LUA_YIELD) {
         strand_resume(wait->strand, 0);
     }
-    task_leave(task);
+    host_task_leave(task);
 }
