@@ -269,11 +269,11 @@ static Err run_job(Job *job) {
         lua_settop(L, 0);
         secrets->vm->scratch_used = 0;
     }
+    if (!lua_checkstack(L, 8)) return err_make(ERR_LIMIT, "a secret is nested too deeply");
     LeafBudget budget = leaf_budget(&secrets->vm->limits);
     LeafBudget *outer = secrets->vm->budget;
     secrets->vm->budget = &budget;
     secrets->depth++;
-    if (!lua_checkstack(L, 8)) return err_make(ERR_LIMIT, "a secret is nested too deeply");
     lua_pushcfunction(L, calculate);
     lua_pushlightuserdata(L, job);
     int status = lua_pcall(L, 1, 0, 0);

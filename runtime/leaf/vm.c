@@ -44,6 +44,21 @@ static void *allocate(void *self, void *block, size_t old_size, size_t new_size)
     return moved;
 }
 
+// The arena of a machine that sees plain secrets.
+static void *allocate_wiped(void *self, void *block, size_t old_size, size_t new_size) {
+    (void)self;
+    void *moved = NULL;
+    if (new_size > 0) {
+        moved = heap_alloc(1, new_size);
+        if (block != NULL) memcpy(moved, block, old_size < new_size ? old_size : new_size);
+    }
+    if (block != NULL) wipe(block, old_size);
+    heap_free(block);
+    return moved;
+}
+
+static const Allocator wiping = {.resize = allocate_wiped};
+
 size_t leaf_vm_memory(const LeafVm *vm) {
     return vm->bytes;
 }
@@ -200,6 +215,7 @@ static Err machine_new(const LeafOptions *options, bool is_private, LeafVm **out
     if (vm->limits.bytes == 0) vm->limits.bytes = DEFAULT_BYTES;
     vm->clock = options->clock == NULL ? clock_system() : options->clock;
     vm->secrets = options->secrets;
+    if (is_private) vm->arena.allocator = &wiping;
     vm->time_zone = str_dup(&vm->arena, options->time_zone);
     vm->is_2_0 = str_starts_with(options->target, STR("2"));
     vm->is_private = is_private;
