@@ -183,7 +183,6 @@ static Err force_run(const Engine *engine, const Command *command, Arena *arena,
 typedef struct Restart {
     const Engine *engine;
     Arena *arena;
-    bool takes_tolerated;  // also what failed in a level that went on in spite of it
     Value reset, running, dropped;
 } Restart;
 
@@ -220,9 +219,10 @@ static bool restart_run(Restart *restart, uint32_t number) {
     const Run *run = run_of(engine, number);
     bool is_whole = run->level == NULL || (node_of(engine, run)->flags & NODE_WORKDIR) != 0 ||
                     run->part == PART_ITEMS;
+    // What failed in a level that went on in spite of it stays: run again beside what followed, it
+    // would break the order and the limits of its list.
     bool is_tolerated = run->state == STATE_SUCCESS || run->state == STATE_WARNING;
-    bool looks_inside = !is_whole && (restart->takes_tolerated || !is_tolerated);
-    if (looks_inside && restart_level(restart, number)) return true;
+    if (!is_whole && !is_tolerated && restart_level(restart, number)) return true;
     if (!is_restartable(run)) return false;
     // Stopped between two of its tasks: it goes on where it was.
     bool was_stopped = !is_whole && run->level->first_child != 0 &&
@@ -260,7 +260,7 @@ static Value restart_value(const Restart *restart) {
 }
 
 static Restart new_restart(const Engine *engine, Arena *arena) {
-    return (Restart){engine, arena, false, value_list(arena), value_list(arena), value_list(arena)};
+    return (Restart){engine, arena, value_list(arena), value_list(arena), value_list(arena)};
 }
 
 static Err restart_execution(const Engine *engine, const Command *command, Arena *arena,
@@ -276,10 +276,6 @@ static Err restart_execution(const Engine *engine, const Command *command, Arena
     }
     Restart restart = new_restart(engine, arena);
     bool found = restart_level(&restart, ROOT);
-    if (!found) {
-        restart.takes_tolerated = true;
-        found = restart_level(&restart, ROOT);
-    }
     bool was_stopped = engine->state == STATE_KILLED || engine->state == STATE_CANCELLED;
     if (!found && !was_stopped) {
         return err_make(ERR_USAGE, "no task found to restart execution '" STR_FMT "' from",

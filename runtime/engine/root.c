@@ -3,6 +3,7 @@
 // At the end: tasks, errors, finally, then the outputs, then the final state, which is visible
 // while afterExecution runs and is not changed by it.
 #include "engine/inner.h"
+#include "value/time.h"
 
 static void set_execution(Engine *engine, State state, Str text) {
     if (engine->state == state) return;
@@ -45,6 +46,14 @@ static void violate(Engine *engine, uint32_t index, Str why) {
     turn_decide(engine, (Event){.kind = EVENT_SLA, .index = index, .state = state, .text = text});
 }
 
+static Str print_duration(Engine *engine, int64_t milliseconds) {
+    Buffer text = {0};
+    duration_print(&text, milliseconds * 1000000);
+    Str printed = buffer_to_str(&text, engine->turn.arena);
+    buffer_release(&text);
+    return printed;
+}
+
 static void watch_duration(Engine *engine, uint32_t index) {
     SlaState *state = &engine->slas[index];
     const PlanSla *sla = &engine->plan->slas[index];
@@ -55,9 +64,12 @@ static void watch_duration(Engine *engine, uint32_t index) {
                                     .at_ms = engine->watched_ms + sla->duration});
     }
     if (state->timer_fired) {
+        Str lasted = print_duration(engine, engine->turn.now_ms - engine->watched_ms);
+        Str limit = print_duration(engine, sla->duration);
         violate(engine, index,
-                str_printf(engine->turn.arena, "execution duration exceeds the maximum of %lld ms",
-                           (long long)sla->duration));
+                str_printf(engine->turn.arena,
+                           "the execution lasts " STR_FMT ", at most " STR_FMT " are allowed",
+                           STR_ARG(lasted), STR_ARG(limit)));
     } else if (!state->timer_is_asked) {
         state->timer_is_asked = true;
         Action *action = turn_act(engine, ACTION_TIMER, ROOT);
