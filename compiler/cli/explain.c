@@ -26,16 +26,7 @@ const Command command_explain = {
 };
 
 static const char *level_word(const DiagCode *row) {
-    if (row->code[0] == 'S') return "security";
-    switch (row->level) {
-    case DIAG_NOTE:
-        return "note";
-    case DIAG_WARNING:
-        return "warning";
-    case DIAG_ERROR:
-        break;
-    }
-    return "error";
+    return row->code[0] == 'S' ? "security" : diag_level_name(row->level);
 }
 
 static void list_all(void) {

@@ -10,6 +10,18 @@
 
 #include "base/buffer.h"
 
+const char *diag_level_name(DiagLevel level) {
+    switch (level) {
+    case DIAG_NOTE:
+        return "note";
+    case DIAG_WARNING:
+        return "warning";
+    case DIAG_ERROR:
+        break;
+    }
+    return "error";
+}
+
 static Str format_text(Arena *arena, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 

@@ -10,6 +10,8 @@
 
 typedef enum DiagLevel { DIAG_NOTE, DIAG_WARNING, DIAG_ERROR } DiagLevel;
 
+const char *diag_level_name(DiagLevel level);  // "note", "warning", "error"
+
 typedef struct DiagLabel {
     Span span;
     Str message;

@@ -8,14 +8,14 @@
 
 static const DiagCode codes[] = {
 // clang-format off: the order is that of the numbers
-#include "diag/codes/yaml.inc"
-#include "diag/codes/structure.inc"
 #include "diag/codes/references.inc"
+#include "diag/codes/safety.inc"
+#include "diag/codes/structure.inc"
 #include "diag/codes/templates.inc"
 #include "diag/codes/types.inc"
 #include "diag/codes/values.inc"
-#include "diag/codes/safety.inc"
-// clang-format on
+#include "diag/codes/yaml.inc"
+    // clang-format on
 };
 
 const DiagCode *diag_codes(size_t *count) {

@@ -5,18 +5,6 @@
 #include "base/buffer.h"
 #include "diag/diag.h"
 
-static const char *severity(DiagLevel level) {
-    switch (level) {
-    case DIAG_NOTE:
-        return "note";
-    case DIAG_WARNING:
-        return "warning";
-    case DIAG_ERROR:
-        return "error";
-    }
-    return "error";
-}
-
 // Bits of Diag.targets, lowest first.
 static const char *const target_names[] = {"0.20", "1.3", "2.0"};
 
@@ -26,7 +14,7 @@ void diags_render_oneline(const Diags *diags, const Sources *sources, Buffer *ou
         const Source *source = sources_get(sources, diag->span.file);
         const Position at = source_position(source, diag->span.start, POSITION_POINTS);
         buffer_add(out, source->name);
-        buffer_printf(out, ":%u:%u: %s[%s]: ", at.line, at.column, severity(diag->level),
+        buffer_printf(out, ":%u:%u: %s[%s]: ", at.line, at.column, diag_level_name(diag->level),
                       diag->code);
         buffer_add(out, diag->message);
         for (uint32_t k = 0; k < diag->suggestions.count; k++) {
@@ -91,7 +79,7 @@ static void add_diag(Buffer *out, const Diag *diag, const Sources *sources,
     const DiagCode *row = diag_code_find(str_from(diag->code));
     buffer_printf(out,
                   "{\"code\":\"%s\",\"rule\":\"%s\",\"severity\":\"%s\",\"targets\":", diag->code,
-                  row == NULL ? "" : row->name, severity(diag->level));
+                  row == NULL ? "" : row->name, diag_level_name(diag->level));
     add_targets(out, diag->targets, summary);
     buffer_add(out, STR(",\"message\":"));
     buffer_add_json(out, diag->message);

@@ -406,24 +406,15 @@ static void add_remarks(Page *page, const Diag *diag, bool has_inline) {
     }
 }
 
-static const char *level_word(DiagLevel level, Ink *ink) {
-    switch (level) {
-    case DIAG_NOTE:
-        *ink = INK_NOTE;
-        return "note";
-    case DIAG_WARNING:
-        *ink = INK_WARNING;
-        return "warning";
-    case DIAG_ERROR:
-        break;
-    }
-    *ink = INK_ERROR;
-    return "error";
+static Ink level_ink(DiagLevel level) {
+    if (level == DIAG_ERROR) return INK_ERROR;
+    return level == DIAG_WARNING ? INK_WARNING : INK_NOTE;
 }
 
 static void add_diag(Page *page, const Diag *diag) {
+    page->ink = level_ink(diag->level);
     Buffer head = {0};
-    buffer_printf(&head, "%s[%s]", level_word(diag->level, &page->ink), diag->code);
+    buffer_printf(&head, "%s[%s]", diag_level_name(diag->level), diag->code);
     add_inked(page, page->ink, buffer_str(&head));
     buffer_clear(&head);
     buffer_add(&head, STR(": "));
