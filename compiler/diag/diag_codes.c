@@ -7,14 +7,15 @@
 #include "diag/diag.h"
 
 static const DiagCode codes[] = {
-// clang-format off: the order is that of the numbers
-#include "diag/codes/references.inc"
-#include "diag/codes/safety.inc"
+// The order is that of the numbers.
+// clang-format off
+#include "diag/codes/yaml.inc"
 #include "diag/codes/structure.inc"
+#include "diag/codes/references.inc"
 #include "diag/codes/templates.inc"
 #include "diag/codes/types.inc"
 #include "diag/codes/values.inc"
-#include "diag/codes/yaml.inc"
+#include "diag/codes/safety.inc"
     // clang-format on
 };
 
