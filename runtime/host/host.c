@@ -99,8 +99,6 @@ static void open_api(Host *host, lua_State *L) {
     add_storage_functions(L);
     add_codec_functions(L);
     add_text_functions(L);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, host->again_ref);
-    lua_setfield(L, -2, "again_mark");
     static const luaL_Reg own[] = {
         {"exec",        api_exec       },
         {"which",       api_which      },
