@@ -161,6 +161,7 @@ Err cli_supervise(const Plan *plan) {
 static void go_to_background(Cli *cli, const Execution *execution) {
     Buffer id = {0};
     buffer_add(&id, execution_id(execution));
+    buffer_add_char(&id, '\n');
     Err err = file_write_fd(cli->started_fd, buffer_str(&id));
     (void)err;
     buffer_release(&id);

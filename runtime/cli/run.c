@@ -1,6 +1,9 @@
 // run.c - flowrun run: a new execution of an artifact, in the foreground or left to itself.
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,31 +50,66 @@ static int run_now(Cli *cli, const Request *request) {
     return status;
 }
 
+static void copy_out(int from, int to) {
+    char chunk[4096];
+    ssize_t got = 0;
+    off_t at = 0;
+    while ((got = pread(from, chunk, sizeof chunk, at)) > 0) {
+        Err err = file_write_fd(to, (Str){chunk, (size_t)got});
+        if (err.code != ERR_NONE) return;
+        at += got;
+    }
+}
+
+// What it says before it is on its own goes to files in memory: a pipe of ours would be held open
+// for as long as it runs.
+static void become_detached(Cli *cli, const Request *request, const int said[2], int started) {
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    setsid();
+    if (null >= 0) dup2(null, STDIN_FILENO);
+    dup2(said[0], STDOUT_FILENO);
+    dup2(said[1], STDERR_FILENO);
+    cli->is_terminal = cli->has_colour = false;
+    cli->started_fd = started;
+    int status = run_now(cli, request);
+    fflush(NULL);
+    _exit(status);
+}
+
+// The id ends with a line feed; without one the process has ended.
+static Str read_id(Cli *cli, int fd) {
+    Buffer text = {0};
+    char byte = 0;
+    while (text.len < 256) {
+        ssize_t got = read(fd, &byte, 1);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0 || byte == '\n') break;
+        buffer_add_char(&text, byte);
+    }
+    Str id = byte == '\n' ? buffer_to_str(&text, &cli->arena) : (Str){0};
+    buffer_release(&text);
+    return id;
+}
+
 // The process that goes on tells its id through a pipe, or ends with its status.
 static int run_detached(Cli *cli, const Request *request) {
     int fds[2];
-    if (pipe(fds) != 0) {
+    int said[2] = {memfd_create("output", MFD_CLOEXEC), memfd_create("error", MFD_CLOEXEC)};
+    pid_t pid = -1;
+    if (said[0] >= 0 && said[1] >= 0 && pipe2(fds, O_CLOEXEC) == 0) pid = fork();
+    if (pid < 0) {
         Err err = err_system("cannot start a process of its own");
         return cli_fail(cli, "runner", &err, NULL);
     }
-    pid_t pid = fork();
-    if (pid == 0) {
-        close(fds[0]);
-        setsid();
-        cli->started_fd = fds[1];
-        int status = run_now(cli, request);
-        fflush(NULL);
-        _exit(status);
-    }
+    if (pid == 0) become_detached(cli, request, said, fds[1]);
     close(fds[1]);
-    Str id = {0};
-    Err err = pid < 0 ? err_system("cannot start a process of its own")
-                      : file_read_fd(fds[0], "the new process", 4096, &cli->arena, &id);
+    Str id = read_id(cli, fds[0]);
     close(fds[0]);
-    if (err.code != ERR_NONE) return cli_fail(cli, "runner", &err, NULL);
-    if (id.len == 0) {  // it has said why
+    copy_out(said[1], STDERR_FILENO);
+    if (id.len == 0) {
         int status = 0;
         waitpid(pid, &status, 0);
+        copy_out(said[0], STDOUT_FILENO);
         return WIFEXITED(status) ? WEXITSTATUS(status) : STATUS_STORE;
     }
     if (cli->is_json) {

@@ -40,11 +40,12 @@ Err store_get_artifact(Store *store, const Hash *digest, Arena *arena, Str *out)
     if (!has_row) return err_make(ERR_NOT_FOUND, "the store does not hold that artifact");
     Str blob = database_bytes(statement, 1);
     Err err = err_none();
-    if (blob.len > 0) {
-        err = blob_get(store, blob, arena, out);
-    } else {
-        *out = str_dup(arena, database_bytes(statement, 0));
-    }
+    *out = database_bytes(statement, 0);
+    if (blob.len > 0) err = blob_get(store, blob, arena, out);
+    // Its tables are used in place: 8-byte aligned.
+    char *aligned = (char *)arena_array(arena, uint64_t, out->len / 8 + 1);
+    if (out->len > 0) memcpy(aligned, out->ptr, out->len);
+    *out = (Str){aligned, out->len};
     database_end(statement);
     return err;
 }

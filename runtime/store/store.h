@@ -62,6 +62,7 @@ bool store_has_changed(Store *store);
 // --- artifacts and flows ------------------------------------------------------------------------
 
 MUST_CHECK Err store_put_artifact(Store *store, const Hash *digest, Str bytes);  // idempotent
+// The bytes are 8-byte aligned. ERR_NOT_FOUND.
 MUST_CHECK Err store_get_artifact(Store *store, const Hash *digest, Arena *arena, Str *out);
 MUST_CHECK Err store_put_flow(Store *store, Str flow_namespace, Str id, const Hash *digest,
                               int64_t *revision);
