@@ -37,6 +37,8 @@ static void unknown_input(Env *env, const Place *base, Str key, Span span) {
     Nearest nearest = nearest_to(key);
     offer_fields(&nearest, base);
     diag_suggest(diag, nearest.name);
+    // What was probably meant is used.
+    if (nearest.name.len > 0) add_ref(env, REF_INPUT, nearest.name, span);
     const Node *inputs = node_get(env->check->flow->node, STR("inputs"));
     if (base->fields.count == 0) {
         diag_note(diag, "this flow declares no inputs");
@@ -51,6 +53,7 @@ static void unknown_variable(Env *env, const Place *base, Str key, Span span) {
     Nearest nearest = nearest_to(key);
     offer_fields(&nearest, base);
     diag_suggest(diag, nearest.name);
+    if (nearest.name.len > 0) add_ref(env, REF_VARIABLE, nearest.name, span);
     if (base->fields.count == 0) diag_note(diag, "this flow declares no variables");
 }
 

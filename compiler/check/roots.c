@@ -387,9 +387,13 @@ static void unknown_root(Env *env, const Expr *expr) {
     }
     if (nearest.name.len > 0) {
         diag_suggest(diag, nearest.name);
+        // What was probably meant is used; which of its members is not known here.
+        if (str_eq(nearest.name, STR("inputs"))) add_ref(env, REF_INPUT, (Str){0}, expr->span);
+        if (str_eq(nearest.name, STR("vars"))) add_ref(env, REF_VARIABLE, (Str){0}, expr->span);
         return;
     }
     if (flow_find_input(env->check->flow, name) != NULL) {
+        add_ref(env, REF_INPUT, name, expr->span);
         diag_note(diag, "the input is 'inputs." STR_FMT "'", STR_ARG(name));
     } else if (place_field(env->check->variables, name) != NULL) {
         diag_note(diag, "the variable is 'vars." STR_FMT "'", STR_ARG(name));
