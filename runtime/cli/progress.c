@@ -15,6 +15,13 @@ static void send(Cli *cli) {
     buffer_clear(&cli->line);
 }
 
+enum { GATHERED_MAX = 16 << 10 };
+
+// Lines of one round go out together; a status line has to be seen at once.
+static void send_later(Cli *cli) {
+    if (cli->line.len >= GATHERED_MAX || cli->has_status_line) send(cli);
+}
+
 static void erase(Cli *cli) {
     if (cli->has_status_line) buffer_add(&cli->line, STR("\r\x1b[K"));
     cli->has_status_line = false;
@@ -42,9 +49,8 @@ static void add_status_line(Cli *cli) {
 }
 
 void cli_progress_end(Cli *cli) {
-    if (!cli->has_status_line) return;
     erase(cli);
-    send(cli);
+    if (cli->line.len > 0) send(cli);
 }
 
 // --- lines --------------------------------------------------------------------------------------
@@ -101,7 +107,7 @@ static void on_log(void *self, const RunLog *log) {
     erase(cli);
     cli_log_text(cli, &log->line, log->value, &cli->line);
     add_status_line(cli);
-    send(cli);
+    send_later(cli);
 }
 
 static Str run_name(Cli *cli, Str task, Str value) {
@@ -153,9 +159,14 @@ static void on_state(void *self, Str execution, Str task, Str value, State state
         if (!is_kept) arena_reset(&cli->arena, mark);
     }
     add_status_line(cli);
-    send(cli);
+    send_later(cli);
+}
+
+static void on_flush(void *self) {
+    Cli *cli = self;
+    if (cli->line.len > 0) send(cli);
 }
 
 RunObserver cli_observer(Cli *cli) {
-    return (RunObserver){on_log, on_state, cli};
+    return (RunObserver){on_log, on_state, on_flush, cli};
 }

@@ -89,6 +89,7 @@ struct Execution {
     int64_t owner;         // 0: looked at only
     int64_t last_seq;      // stored
     int64_t snapshot_seq;  // stored
+    size_t compacted_bytes;
     int64_t created_ms;
     Turn turn;
     bool is_scheduled;

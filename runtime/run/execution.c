@@ -273,7 +273,8 @@ static Err run_checks(Execution *execution, Value inputs, Arena *arena, InputFau
         if (result.is_ok && condition_is_true(text)) continue;
         Str message = result.is_ok ? plan_text(plan, check->message) : text;
         if (check->behavior == 0) {
-            if (fault != NULL) *fault = (InputFault){.rule = STR("check"), .message = message};
+            if (fault != NULL)
+                *fault = (InputFault){.rule = STR("check"), .message = str_dup(arena, message)};
             return err_make(ERR_INPUT, "a check of the flow refuses it: " STR_FMT,
                             STR_ARG(message));
         }

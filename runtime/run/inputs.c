@@ -35,9 +35,10 @@ static Err fault(const Resolver *resolver, const PlanInput *input, const char *r
         shown = str_printf(resolver->arena, STR_FMT "…", STR_ARG(str_slice(shown, 0, 200)));
     }
     if (out != NULL) {
-        *out = (InputFault){.input = id,
+        // The plan's texts go with the execution that does not come to be.
+        *out = (InputFault){.input = str_dup(resolver->arena, id),
                             .rule = str_from(rule),
-                            .bound = bound,
+                            .bound = str_dup(resolver->arena, bound),
                             .received = shown,
                             .message = message};
     }

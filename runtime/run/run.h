@@ -73,6 +73,8 @@ typedef struct RunObserver {
     void (*log)(void *self, const RunLog *line);
     // A task run or (empty task) an execution has a new state that is durable.
     void (*state)(void *self, Str execution, Str task, Str value, State state);
+    // Behind a round of the loop: a time to write what was gathered. May be NULL.
+    void (*flush)(void *self);
     void *self;
 } RunObserver;
 

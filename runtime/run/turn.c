@@ -62,6 +62,13 @@ static bool set_add(RunSet *set, RunId id) {
     }
 }
 
+static RunSet set_for(const Events *events, Arena *arena) {
+    RunSet set = {.size = 16};
+    while (set.size < 2 * (events->count + 1)) set.size *= 2;
+    set.ids = arena_array(arena, RunId, set.size);
+    return set;
+}
+
 static Err put_run(const Execution *execution, const TaskRunView *view) {
     char id[33];
     char parent[33] = "";
@@ -100,11 +107,17 @@ static Err put_all_runs(const Execution *execution) {
     return err;
 }
 
+static bool has_passes(const Execution *execution) {
+    const Plan *plan = &execution->artifact->plan;
+    for (uint32_t i = 0; i < plan->node_count; i++) {
+        if (plan->nodes[i].kind == NODE_LOOP_UNTIL) return true;
+    }
+    return false;
+}
+
 // The task runs that the events are about, each once.
 static Err put_runs(const Execution *execution, const Events *events, Arena *arena) {
-    RunSet set = {.size = 16};
-    while (set.size < 2 * (events->count + 1)) set.size *= 2;
-    set.ids = arena_array(arena, RunId, set.size);
+    RunSet set = set_for(events, arena);
     for (uint32_t i = 0; i < events->count; i++) {
         const Event *event = &events->items[i];
         if (event->kind == EVENT_RESTARTED || event->kind == EVENT_MARKED ||
@@ -112,7 +125,7 @@ static Err put_runs(const Execution *execution, const Events *events, Arena *are
             return put_all_runs(execution);
         }
         // A pass of a LoopUntil drops the runs of the one before.
-        if (event->kind == EVENT_FIRED) set.is_all = true;
+        if (event->kind == EVENT_FIRED && has_passes(execution)) set.is_all = true;
         if (!run_id_is_zero(event->run) && event->kind != EVENT_FRAME) set_add(&set, event->run);
     }
     if (set.is_all) return put_all_runs(execution);
@@ -223,30 +236,25 @@ static Err commit(Execution *execution, const Events *events, Arena *arena) {
 
 // --- telling ------------------------------------------------------------------------------------
 
-// A run that has several events in the batch is told once, with its last state.
-static bool comes_again(const Events *events, uint32_t at) {
-    const Event *event = &events->items[at];
-    for (uint32_t i = at + 1; i < events->count; i++) {
-        const Event *later = &events->items[i];
-        bool is_change = later->kind == EVENT_TASKSTATE || later->kind == EVENT_DONE ||
-                         later->kind == EVENT_STARTED;
-        if (is_change && memcmp(later->run.bytes, event->run.bytes, sizeof event->run.bytes) == 0) {
-            return true;
-        }
-    }
-    return false;
+static bool is_change(const Event *event) {
+    return event->kind == EVENT_TASKSTATE || event->kind == EVENT_DONE ||
+           event->kind == EVENT_STARTED || event->kind == EVENT_TASKRUN;
 }
 
-static void tell(Execution *execution, const Events *events) {
+// A run that has several events in the batch is told once, with its last state.
+static void tell(Execution *execution, const Events *events, Arena *arena) {
     const RunObserver *observer = &execution->runtime->options.observer;
     if (observer->state == NULL) return;
+    RunSet set = set_for(events, arena);
+    bool *is_last = arena_array(arena, bool, events->count);
+    for (uint32_t i = events->count; i > 0; i--) {
+        const Event *event = &events->items[i - 1];
+        if (!is_change(event) || run_id_is_zero(event->run)) continue;
+        is_last[i - 1] = set_add(&set, event->run);
+    }
     for (uint32_t i = 0; i < events->count; i++) {
-        const Event *event = &events->items[i];
-        bool is_change = event->kind == EVENT_TASKSTATE || event->kind == EVENT_DONE ||
-                         event->kind == EVENT_STARTED || event->kind == EVENT_TASKRUN;
         TaskRunView view;
-        if (!is_change || run_id_is_zero(event->run) || comes_again(events, i)) continue;
-        if (!engine_run(execution->engine, event->run, &view)) continue;
+        if (!is_last[i] || !engine_run(execution->engine, events->items[i].run, &view)) continue;
         observer->state(observer->self, execution->id, view.task, view.value, view.state);
     }
     State state = engine_state(execution->engine);
@@ -337,6 +345,29 @@ static void perform(Execution *execution, Turn *turn) {
     turn->after.count = 0;
 }
 
+static Event copy_event(const Event *event, Arena *arena) {
+    Event copy = *event;
+    copy.id = str_dup(arena, event->id);
+    copy.task = str_dup(arena, event->task);
+    copy.text = str_dup(arena, event->text);
+    copy.error_class = str_dup(arena, event->error_class);
+    copy.value = value_copy(arena, event->value);
+    copy.more = value_copy(arena, event->more);
+    return copy;
+}
+
+// What is not applied yet moves on, so that a fixpoint in many turns needs the memory of one.
+static void carry_over(Execution *execution) {
+    Turn old = execution->turn;
+    Turn next = {0};
+    for (uint32_t i = old.applied; i < old.incoming.count; i++) {
+        *LIST_ADD(&next.arena, &next.incoming, Event) =
+            copy_event(&old.incoming.items[i], &next.arena);
+    }
+    execution->turn = next;
+    arena_release(&old.arena);
+}
+
 static Err one_turn(Execution *execution, bool *is_done) {
     Events batch = {0};
     execution->is_in_turn = true;
@@ -348,9 +379,17 @@ static Err one_turn(Execution *execution, bool *is_done) {
                         STR_ARG(execution->id), broken);
     }
     if (batch.count > 0) TRY(commit(execution, &batch, &execution->turn.arena));
-    tell(execution, &batch);
+    tell(execution, &batch, &execution->turn.arena);
     remove_folders(execution, &batch, &execution->turn.arena);
     return err_none();
+}
+
+// Worth its time only where the engine has grown much since the last one.
+static void compact(Execution *execution) {
+    size_t bytes = engine_memory(execution->engine);
+    if (bytes < COMPACT_BYTES || bytes < 2 * execution->compacted_bytes) return;
+    engine_compact(&execution->engine);
+    execution->compacted_bytes = engine_memory(execution->engine);
 }
 
 void turn_run(Execution *execution) {
@@ -364,8 +403,9 @@ void turn_run(Execution *execution) {
         return;
     }
     if (!is_done) {
-        // What is not applied yet lives in the same arena.
         perform(execution, &execution->turn);
+        carry_over(execution);
+        compact(execution);
         turn_schedule(execution);
         return;
     }
@@ -373,9 +413,7 @@ void turn_run(Execution *execution) {
     execution->turn = (Turn){0};
     perform(execution, &done);
     arena_release(&done.arena);
-    if (engine_memory(execution->engine) > COMPACT_BYTES && execution->turn.incoming.count == 0) {
-        engine_compact(&execution->engine);
-    }
+    compact(execution);
     if (execution->turn.incoming.count > 0) turn_schedule(execution);
     if (execution->is_finished) child_finished(execution);
     runtime_set_timer(runtime);
