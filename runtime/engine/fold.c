@@ -59,6 +59,7 @@ static void fold_kill(Engine *engine, const Event *event) {
 
 static void fold_ending(Engine *engine, const Event *event) {
     if (engine->ending.is_active || state_is_terminal(engine->state)) return;
+    if (!state_is_terminal(event->state)) return;  // damaged
     engine->ending = (Ending){
         .is_active = true,
         .cancels = event->index == 1,
