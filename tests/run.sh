@@ -58,7 +58,7 @@ need_packages $packages_build $packages_test || exit 1
 if [ "$mode" != fast ]; then need_packages $packages_more || note_failure "installing packages"; fi
 
 step "build with gcc, release"
-build build || { echo "$passed passed, $failed failed, $skipped skipped"; exit 1; }
+build build -DFLOW_TESTS=ON || { echo "$passed passed, $failed failed, $skipped skipped"; exit 1; }
 
 if [ "$mode" != fast ]; then
     step "components"

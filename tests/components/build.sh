@@ -41,7 +41,8 @@ build_moto() {
     fi
     "$cache/moto/bin/pip" install -q --disable-pip-version-check "moto[server,s3]==5.2.5" || {
         rm -rf "$cache/moto"
-        return 1
+        echo "skipping moto: pip cannot install it"
+        [ "${CI:-}" != true ]
     }
 }
 
