@@ -29,7 +29,13 @@ static const OptionSpec REPLAY_OPTIONS[] = {
     OPTION_UNSIGNED,
     OPTION_END,
 };
+static const OptionSpec RESTART_OPTIONS[] = {
+    OPTION_WAITING,
+    OPTION_SECRETS,
+    OPTION_END,
+};
 static const OptionSpec KILL_OPTIONS[] = {
+    {"no-cascade", 0, NULL, "leave its subflows alone"},
     OPTION_WAITING,
     OPTION_SECRETS,
     OPTION_END,
@@ -275,7 +281,10 @@ static int pause_command(Cli *cli) {
 static int take_and_run(Cli *cli, Target *target, const Command *command) {
     Execution *execution = NULL;
     Err err = execution_adopt(target->runtime, target->id, &execution);
-    if (err.code == ERR_NONE) err = execution_command(execution, command);
+    if (err.code == ERR_NONE) {
+        execution_keep_children(execution, cli_has(cli, "no-cascade"));
+        err = execution_command(execution, command);
+    }
     int status = err.code == ERR_NONE ? cli_foreground(cli, target->runtime, execution)
                                       : cli_fail_execution(cli, &err);
     cli_end(cli, target->runtime);
@@ -313,6 +322,7 @@ static int kill_command(Cli *cli) {
     if (state_is_terminal(target.state)) return nothing_to_do(cli, &target, "kill");
     if (target.is_owned) {
         Value body = command_body(cli, (Str){0}, STATE_NONE, value_null());
+        value_map_set(&cli->arena, body, STR("cascade"), value_bool(!cli_has(cli, "no-cascade")));
         Err err = send(cli, &target, "kill", body);
         if (err.code == ERR_NONE) await_end(&target);
         return close_target(cli, &target, err);
@@ -418,7 +428,7 @@ const CommandSpec command_restart = {.name = "restart",
                                      .min = 1,
                                      .max = 1,
                                      .help = "run what failed once more",
-                                     .options = KILL_OPTIONS,
+                                     .options = RESTART_OPTIONS,
                                      .run = restart};
 const CommandSpec command_replay = {.name = "replay",
                                     .arguments = "ID",
@@ -451,7 +461,7 @@ const CommandSpec command_force_run = {.name = "force-run",
                                        .min = 1,
                                        .max = 1,
                                        .help = "run a queued execution now",
-                                       .options = KILL_OPTIONS,
+                                       .options = RESTART_OPTIONS,
                                        .run = force_run};
 const CommandSpec command_label = {.name = "label",
                                    .arguments = "ID KEY=VALUE...",

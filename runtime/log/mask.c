@@ -351,6 +351,35 @@ void masker_apply(Masker *masker, Str text, Buffer *out) {
     mask_stream_release(&stream);
 }
 
+static Str masked(Masker *masker, Str text, Arena *arena) {
+    if (!masker_finds(masker, text)) return str_dup(arena, text);
+    Buffer out = {0};
+    masker_apply(masker, text, &out);
+    Str copy = buffer_to_str(&out, arena);
+    buffer_release(&out);
+    return copy;
+}
+
+Value masker_value(Masker *masker, Value value, Arena *arena) {
+    if (masker_is_empty(masker)) return value_copy(arena, value);
+    if (value.kind == VALUE_TEXT) return value_text(masked(masker, value.as.text, arena));
+    if (value.kind == VALUE_LIST) {
+        Value list = value_list(arena);
+        for (uint32_t i = 0; i < value.as.list->count; i++) {
+            value_list_add(arena, list, masker_value(masker, value.as.list->items[i], arena));
+        }
+        return list;
+    }
+    if (value.kind != VALUE_MAP) return value_copy(arena, value);
+    Value map = value_map(arena);
+    for (uint32_t i = 0; i < value.as.map->count; i++) {
+        const ValueMember *member = &value.as.map->members[i];
+        value_map_set(arena, map, masked(masker, member->key, arena),
+                      masker_value(masker, member->value, arena));
+    }
+    return map;
+}
+
 bool masker_finds(Masker *masker, Str text) {
     if (masker_is_empty(masker)) return false;
     if (masker->is_stale) make_links(masker);

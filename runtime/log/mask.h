@@ -11,7 +11,7 @@
 #ifndef FLOW_LOG_MASK_H
 #define FLOW_LOG_MASK_H
 
-#include "base/buffer.h"
+#include "value/value.h"
 
 enum { MASK_VALUE_MIN = 4, MASK_LINE_MIN = 8, MASK_VALUE_MAX = 64 << 10 };
 
@@ -27,6 +27,8 @@ bool masker_add(Masker *masker, Str plain);
 bool masker_is_empty(const Masker *masker);
 // A whole text, appended to `out`. NULL masks nothing.
 void masker_apply(Masker *masker, Str text, Buffer *out);
+// A deep copy in which no text and no key holds a registered value; a secret stays a reference.
+Value masker_value(Masker *masker, Value value, Arena *arena);
 // True where the text holds a registered value: what tests and checks ask.
 bool masker_finds(Masker *masker, Str text);
 

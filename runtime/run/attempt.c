@@ -20,37 +20,9 @@ Str run_mask_text(Execution *execution, Str text, Arena *arena) {
     return masked;
 }
 
-// A copy in which no text holds a secret: what a script printed of one is kept masked.
+// What a script printed of a secret is kept masked.
 Value run_mask_value(Execution *execution, Value value, Arena *arena) {
-    switch (value.kind) {
-    case VALUE_TEXT:
-        return value_text(run_mask_text(execution, value.as.text, arena));
-    case VALUE_LIST: {
-        Value list = value_list(arena);
-        for (uint32_t i = 0; i < value.as.list->count; i++) {
-            value_list_add(arena, list, run_mask_value(execution, value.as.list->items[i], arena));
-        }
-        return list;
-    }
-    case VALUE_MAP: {
-        Value map = value_map(arena);
-        for (uint32_t i = 0; i < value.as.map->count; i++) {
-            const ValueMember *member = &value.as.map->members[i];
-            value_map_set(arena, map, run_mask_text(execution, member->key, arena),
-                          run_mask_value(execution, member->value, arena));
-        }
-        return map;
-    }
-    case VALUE_NULL:
-    case VALUE_UNDEFINED:
-    case VALUE_BOOL:
-    case VALUE_INT:
-    case VALUE_FLOAT:
-    case VALUE_BIGNUM:
-    case VALUE_SECRET:
-        return value_copy(arena, value);
-    }
-    return value_null();
+    return masker_value(execution->runtime->masker, value, arena);
 }
 
 // --- the log ------------------------------------------------------------------------------------

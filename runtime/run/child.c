@@ -228,6 +228,11 @@ void child_signal(Execution *execution, const Action *action) {
     Str signal = value_map_get_text(action->value, STR("signal"), STR("kill"));
     bool is_kill = str_eq(signal, STR("kill"));
     Execution *child = runtime_find(runtime, action->id);
+    if (is_kill && execution->keeps_children) {
+        if (child != NULL) child->parent_waits = false;
+        report(execution, &action->run, &action->frame, action->id, STATE_KILLED);
+        return;
+    }
     Err err = err_none();
     if (child == NULL || child->owner == 0) err = execution_adopt(runtime, action->id, &child);
     if (err.code == ERR_CONFLICT) {

@@ -96,6 +96,7 @@ struct Execution {
     bool is_in_turn;
     bool is_new;  // artifact and flow go into the first transaction
     bool is_finished;
+    bool keeps_children;  // a kill does not reach them
     bool is_queued;
     Attempt *attempts;
     LIST_OF(Timer) timers;

@@ -195,8 +195,16 @@ static Err make_host(Execution *execution) {
     return host_new(&options, &execution->host);
 }
 
+static Err claim(Execution *execution) {
+    if (execution->owner != 0) return err_none();
+    return store_claim(execution->runtime->store, execution->id, &execution->owner);
+}
+
+// Claimed first: making the host ends the processes that an earlier owner left, which must not be
+// those of a live one.
 Err execution_prepare(Execution *execution) {
     Runtime *runtime = execution->runtime;
+    TRY(claim(execution));
     TRY(keep_artifact(execution));
     TRY(read_variables(execution));
     execution->envs = envs_of(&runtime->config, &execution->arena);
@@ -307,7 +315,6 @@ static Err check_limit(Execution *execution, Event *created) {
 
 Err execution_begin(Execution *execution, const Events *events) {
     Runtime *runtime = execution->runtime;
-    TRY(store_claim(runtime->store, execution->id, &execution->owner));
     TRY(open_log(execution));
     execution->engine = engine_new(&execution->artifact->plan);
     execution->is_new = true;
@@ -377,14 +384,6 @@ static Err create(Execution *execution, const RunStart *start, Arena *arena, Inp
                             .arena = arena,
                             .fault = fault};
     TRY(inputs_resolve(&request, &inputs));
-    if (runtime_find(execution->runtime, execution->id) == execution && start->id.len > 0) {
-        StoreExecution row;
-        Err there = store_get_execution(execution->runtime->store, start->id, arena, &row);
-        if (there.code == ERR_NONE) {
-            return err_make(ERR_USAGE, "there is an execution '" STR_FMT "' already",
-                            STR_ARG(start->id));
-        }
-    }
     TRY(open_log(execution));
     TRY(warn_undeclared(execution, start->inputs));
     RunId none = {0};
@@ -401,13 +400,25 @@ static Err create(Execution *execution, const RunStart *start, Arena *arena, Inp
     return execution_begin(execution, &none_yet);
 }
 
+// An id that was given may be that of an execution which is there.
+static Err check_id(Execution *execution, Arena *arena) {
+    StoreExecution row;
+    TRY(claim(execution));
+    Err err = store_get_execution(execution->runtime->store, execution->id, arena, &row);
+    if (err.code == ERR_NOT_FOUND) return err_none();
+    if (err.code != ERR_NONE) return err;
+    return err_make(ERR_USAGE, "there is an execution '" STR_FMT "' already",
+                    STR_ARG(execution->id));
+}
+
 Err execution_create(Runtime *runtime, const RunStart *start, Arena *arena, InputFault *fault,
                      Execution **out) {
     Str id = start->id.len > 0 ? start->id : run_new_id(runtime->clock, arena);
     if (fault != NULL) *fault = (InputFault){0};
     Execution *execution = execution_new(runtime, id, start->artifact);
     execution->planner = runtime_planner(runtime);
-    Err err = execution_prepare(execution);
+    Err err = start->id.len > 0 ? check_id(execution, arena) : err_none();
+    if (err.code == ERR_NONE) err = execution_prepare(execution);
     if (err.code == ERR_NONE) err = create(execution, start, arena, fault);
     if (err.code != ERR_NONE) {
         bool is_durable = execution->last_seq > 0;
@@ -508,8 +519,6 @@ Err execution_look(Runtime *runtime, Str id, Execution **out) {
 }
 
 static Err take_over(Execution *execution) {
-    Runtime *runtime = execution->runtime;
-    TRY(store_claim(runtime->store, execution->id, &execution->owner));
     TRY(execution_prepare(execution));
     TRY(open_log(execution));
     TRY(fold_events(execution));
@@ -560,6 +569,10 @@ Err execution_command(Execution *execution, const Command *command) {
     execution->is_finished = false;
     turn_schedule(execution);
     return err_none();
+}
+
+void execution_keep_children(Execution *execution, bool keeps) {
+    execution->keeps_children = keeps;
 }
 
 // Writes events without deciding anything: what follows is decided by who goes on with it.

@@ -138,6 +138,8 @@ MUST_CHECK Err execution_record(Runtime *runtime, Str id, const Command *command
 MUST_CHECK Err execution_record_labels(Runtime *runtime, Str id, Value labels);
 // A command to an execution this process owns.
 MUST_CHECK Err execution_command(Execution *execution, const Command *command);
+// Whether a kill leaves its subflows alone.
+void execution_keep_children(Execution *execution, bool keeps);
 // A replay as a new execution, owned and begun. `artifact` NULL: the one it had.
 MUST_CHECK Err execution_replay(Runtime *runtime, Str id, const Command *command,
                                 const Artifact *artifact, Value inputs, Arena *arena,

@@ -175,6 +175,9 @@ static Err apply_command(Execution *execution, const StoreCommand *row) {
     for (size_t i = 0; i < COUNT(names); i++) {
         if (!str_eq(row->name, str_from(names[i].name))) continue;
         command.kind = names[i].kind;
+        if (command.kind == COMMAND_KILL) {
+            execution->keeps_children = !value_map_get_bool(body, STR("cascade"), true);
+        }
         if (command.kind == COMMAND_RESUME) {
             TRY(execution_resume_values(execution, command.task, command.value, arena, NULL,
                                         &command.value));

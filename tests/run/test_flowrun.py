@@ -191,6 +191,22 @@ def test_another_process_kills_and_waits():
         assert any(line["message"] == "started" and line["taskId"] == "wait" and line["attempt"] == 1 for line in lines)
 
 
+def test_an_id_that_is_taken_disturbs_nobody():
+    with world() as folder:
+        it = World(folder)
+        flow = it.compile(shell("wait", "sleep 1.5", "echo through"))
+        process = it.start("run", flow, "--id", "i1", "--output", "json")
+        it.await_state("i1", "RUNNING")
+        time.sleep(0.3)
+        assert json.loads(it.flowrun("run", flow, "--id", "i1", check=75).stdout)["error"]["kind"] == "busy"
+        out, _ = process.communicate(timeout=30)
+        assert process.returncode == 0, out
+        it.flowrun("run", flow, "--id", "i1", check=2)
+        for bad in ("../x", "a/b", ".hidden", "a b"):
+            assert json.loads(it.flowrun("run", flow, "--id", bad, check=2).stdout)["error"]["kind"] == "usage"
+        assert not (it.folder / "x").exists()
+
+
 def test_a_termination_leaves_it_to_be_resumed():
     with world() as folder:
         it = World(folder)
