@@ -350,7 +350,12 @@ bool engine_frame(const Engine *engine, RunId id, FrameView *out) {
 
 // --- reasons ------------------------------------------------------------------------------------
 
-// The failed task that made its levels fail: down the failed runs, first made first.
+static int64_t ended_at(const Run *run) {
+    return run->history.count == 0 ? 0 : run->history.items[run->history.count - 1].time_ms;
+}
+
+// The failed task that made its levels fail: down the failed runs, first failed first. Children
+// stand newest first, so of those that ended together the first made is taken.
 static uint32_t failed_below(const Engine *engine, uint32_t number) {
     uint32_t found = NO_RUN;
     for (;;) {
@@ -359,7 +364,8 @@ static uint32_t failed_below(const Engine *engine, uint32_t number) {
         for (uint32_t at = level == NULL ? 0 : level->first_child; at != 0;
              at = run_of(engine, at)->next_child) {
             const Run *run = run_of(engine, at);
-            if (run->role == ROLE_TASKS && run->state == STATE_FAILED) below = at;
+            if (run->role != ROLE_TASKS || run->state != STATE_FAILED) continue;
+            if (below == NO_RUN || ended_at(run) <= ended_at(run_of(engine, below))) below = at;
         }
         if (below == NO_RUN) return found;
         found = number = below;
@@ -382,7 +388,9 @@ bool engine_reason(const Engine *engine, EngineReason *out) {
     *out = (EngineReason){.message = engine->text};
     uint32_t number = NO_RUN;
     if (engine->state == STATE_PAUSED) number = waiting_run(engine);
-    if (engine->state == STATE_FAILED && engine->text.len == 0) number = failed_below(engine, ROOT);
+    // An output that cannot be rendered is mostly a consequence of the task that failed before it.
+    bool is_by_tasks = engine->text.len == 0 || engine->outputs_failed;
+    if (engine->state == STATE_FAILED && is_by_tasks) number = failed_below(engine, ROOT);
     if (number != NO_RUN) {
         TaskRunView view;
         fill_view(engine, run_of(engine, number), &view);

@@ -45,6 +45,7 @@ typedef struct Driver {
     uint32_t script_count;
     bool is_random;  // results by hash, else scripts, else SUCCESS
     int fail_percent;
+    bool outputs_fail;  // the outputs of the flow cannot be rendered
     bool is_finished;
     bool answers_unknown;  // RECOVER: sometimes UNKNOWN
     bool compacts;         // between turns
@@ -380,7 +381,10 @@ static inline void driver_perform(Driver *driver, uint32_t index) {
         driver_end_child(driver, &pending);
         break;
     case ACTION_FLOW_OUTPUTS:
-        driver_apply(driver, (Event){.kind = EVENT_OUTPUTS, .value = value_map(&driver->arena)});
+        driver_apply(driver, (Event){.kind = EVENT_OUTPUTS,
+                                     .value = value_map(&driver->arena),
+                                     .is_error = driver->outputs_fail,
+                                     .text = driver->outputs_fail ? STR("no output") : STR("")});
         break;
     case ACTION_FINISH:
         break;

@@ -133,6 +133,39 @@ static void a_false_run_if_skips(void **state) {
     assert_str_equal(reason.message, STR("unknown variable"));
 }
 
+static void the_reason_is_what_failed_first(void **state) {
+    (void)state;
+    static const struct {
+        const char *a, *b, *task, *message;
+    } rows[] = {
+        {"S", "S", "",  "no output"},
+        {"F", "S", "a", "it failed"},
+        {"S", "F", "b", "it failed"},
+        {"F", "F", "a", "it failed"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        test_row(i);
+        Fixture f = {0};
+        flow_init(&f.flow);
+        f.flow.has_outputs = true;
+        Item *group = item_add(&f.flow, &f.flow.root->body, NODE_PARALLEL, "group");
+        add_task(&f.flow, &group->body, "a");
+        add_task(&f.flow, &group->body, "b");
+        begin(&f);
+        f.driver.outputs_fail = true;
+        driver_script(&f.driver, "a", rows[i].a);
+        driver_script(&f.driver, "b", rows[i].b);
+        run_on(&f);
+        assert_state(&f, STATE_FAILED);
+        EngineReason reason;
+        assert_true(engine_reason(f.driver.engine, &reason));
+        assert_str_equal(reason.task, str_from(rows[i].task));
+        assert_str_equal(reason.message, str_from(rows[i].message));
+        driver_release(&f.driver);
+        flow_release(&f.flow);
+    }
+}
+
 // --- loops --------------------------------------------------------------------------------------
 
 static void foreach_drops_duplicates_and_keys_by_text(void **state) {
@@ -612,6 +645,7 @@ int main(void) {
         cmocka_unit_test(an_if_takes_a_branch_once),
         cmocka_unit_test(a_switch_takes_the_case_of_its_text),
         TEST(a_false_run_if_skips),
+        TEST(the_reason_is_what_failed_first),
         cmocka_unit_test(foreach_drops_duplicates_and_keys_by_text),
         TEST(foreach_one_by_one_goes_value_by_value),
         TEST(foreach_without_limit_starts_all_values),
