@@ -1,8 +1,8 @@
 // context.c - what a leaf can see: the roots of flow-language.md 5.8 over the folded engine.
 //
 // `outputs` and `tasks` are objects that ask the engine step by step, so no table is built for
-// them however many runs there are; the other roots are small values. In a plan, what is not known
-// yet is a placeholder object: any name below it is one, too, and it prints as `<task.path>`.
+// them however many runs there are; the other roots are small values. In a plan, what a task would
+// put out and nobody knows is the text `<task.path>`.
 #include <string.h>
 
 #include "base/codec.h"
@@ -16,8 +16,8 @@ typedef struct Place {
     Str task;       // empty: the root itself
     Str *values;    // loop values so far
     uint32_t value_count;
-    Str placeholder;     // of a plan, not empty: the path of something that is not known …
-    const Value *known;  // … or known in part: a map
+    Str placeholder;     // of a plan, not empty: the path of a map that is known in part
+    const Value *known;  // that part
 } Place;
 
 static LeafRef place_get(void *self, const uint64_t at[2], Str key);
@@ -47,9 +47,13 @@ static Place *place_of(const uint64_t at[2]) {
 }
 
 // What stands at `path` in a plan: a value, which may still have more members than are known where
-// it is a map, or nothing that is known.
+// it is a map, or a text that stands for what nobody knows.
 static LeafRef ref_planned(Scope *scope, Str path, const Value *known) {
-    if (known != NULL && known->kind != VALUE_MAP) {
+    if (known == NULL) {
+        scope->touched = true;
+        return ref_value(planner_placeholder(scope->execution, path));
+    }
+    if (known->kind != VALUE_MAP) {
         if (planner_read(scope->execution, *known)) scope->touched = true;
         return ref_value(*known);
     }
@@ -132,8 +136,7 @@ static LeafRef place_get(void *self, const uint64_t at[2], Str key) {
     if (place->placeholder.len > 0) {
         Str path = str_printf(scope->arena, STR_FMT "." STR_FMT, STR_ARG(place->placeholder),
                               STR_ARG(key));
-        return ref_planned(scope, path,
-                           place->known == NULL ? NULL : value_map_get(*place->known, key));
+        return ref_planned(scope, path, value_map_get(*place->known, key));
     }
     if (place->task.len == 0) {
         next.task = str_dup(scope->arena, key);
@@ -147,11 +150,6 @@ static LeafRef place_get(void *self, const uint64_t at[2], Str key) {
     }
     next.values[next.value_count++] = str_dup(scope->arena, key);
     return look_up(&next);
-}
-
-static Value placeholder_text(Scope *scope, Str path) {
-    scope->touched = true;
-    return planner_placeholder(scope->execution, path);
 }
 
 static Value whole_of_task(Place *place, Arena *arena) {
@@ -190,7 +188,6 @@ static Value place_whole(void *self, const uint64_t at[2], Arena *arena) {
         place->scope->touched = true;
         return *place->known;
     }
-    if (place->placeholder.len > 0) return placeholder_text(place->scope, place->placeholder);
     if (place->task.len > 0) return whole_of_task(place, arena);
     Value map = value_map(arena);
     const Engine *engine = place->scope->execution->engine;

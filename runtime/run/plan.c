@@ -174,7 +174,8 @@ static Value choose_case(Execution *execution, const Action *action) {
     Value *ways = arena_array(arena, Value, node->case_count + 1);
     Str *names = arena_array(arena, Str, node->case_count + 1);
     for (uint32_t i = 0; i < node->case_count; i++) {
-        names[i] = plan_text(plan, plan->cases[node->cases - 1 + i].key);
+        // The plan's texts go with this run, the choice outlives it.
+        names[i] = str_dup(arena, plan_text(plan, plan->cases[node->cases - 1 + i].key));
         ways[i] = value_text(names[i]);
     }
     uint32_t count = node->case_count;
