@@ -346,6 +346,7 @@ static HostTask *task_new(Host *host, const HostStart *start) {
     own->workdir = str_dup(arena, start->workdir);
     own->props = value_copy(arena, start->props);
     own->context = value_copy(arena, start->context);
+    own->shared = value_copy(arena, start->shared);
     task->props_ref = task->host_ref = LUA_NOREF;
     task->workdir_fd = -1;
     task->exit_code = -1;
@@ -363,10 +364,20 @@ static HostTask *task_new(Host *host, const HostStart *start) {
     return task;
 }
 
+// What a WorkingDirectory holds before its first task.
+static Err lay_out(HostTask *task) {
+    const Value *inputs = value_map_get(task->start.shared, STR("inputFiles"));
+    const Value *names = value_map_get(task->start.shared, STR("namespaceFiles"));
+    uint32_t count = 0;
+    if (names != NULL) TRY(write_namespace_files(task, *names, &task->arena, &count));
+    return inputs == NULL ? err_none() : write_input_files(task, *inputs, &task->arena);
+}
+
 static HostTask *task_run(HostTask *task) {
     task->is_starting = true;
     host_task_enter(task);
-    Err err = host_protect(task->host, start_main, task);
+    Err err = lay_out(task);
+    if (err.code == ERR_NONE) err = host_protect(task->host, start_main, task);
     if (err.code != ERR_NONE) {
         host_task_fail(task, str_from(err.text), STR("permanent"));
         if (task->main != NULL) task->main->is_over = true;

@@ -95,6 +95,9 @@ typedef struct HostStart {
     Value props;    // rendered; secrets as recipes
     Value context;  // what `host.context` shows: ids, labels, traceparent
     Str workdir;  // shared folder of a WorkingDirectory; empty: one of its own, removed at the end
+    // Of the first task in a WorkingDirectory: its properties. `inputFiles` and `namespaceFiles`
+    // are laid out in `workdir` before the task begins. Null: nothing.
+    Value shared;
     int64_t timeout_ms;  // 0: none
     int log_level;       // lines below are dropped
     HostCallbacks callbacks;

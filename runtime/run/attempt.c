@@ -254,34 +254,48 @@ static Value task_context(const Attempt *attempt, Arena *arena) {
     return map;
 }
 
-// The folder shared below a WorkingDirectory; empty: one of its own.
-static Str shared_folder(const Attempt *attempt, Arena *arena) {
+// The run of the WorkingDirectory it stands in.
+static bool shared_run(const Attempt *attempt, TaskRunView *view) {
     const Execution *execution = attempt->execution;
     const Plan *plan = &execution->artifact->plan;
-    TaskRunView view;
     RunId at = attempt->run;
-    while (engine_run(execution->engine, at, &view) && !run_id_is_zero(view.parent)) {
-        at = view.parent;
-        if (!engine_run(execution->engine, at, &view)) break;
-        if ((plan->nodes[view.node].flags & NODE_WORKDIR) == 0) continue;
-        char id[33];
-        run_id_print(at, id);
-        Str work = path_join(arena, execution_folder(execution, arena), STR("work"));
-        return path_join(arena, work, str_from(id));
+    while (engine_run(execution->engine, at, view) && !run_id_is_zero(view->parent)) {
+        at = view->parent;
+        if (!engine_run(execution->engine, at, view)) return false;
+        if ((plan->nodes[view->node].flags & NODE_WORKDIR) != 0) return true;
     }
-    return (Str){0};
+    return false;
+}
+
+// True once for each: its files are laid out by the first task. A folder that is there was laid out
+// by an earlier owner.
+static bool is_first_in(Execution *execution, RunId run, Str folder) {
+    for (uint32_t i = 0; i < execution->laid_out.count; i++) {
+        RunId known = execution->laid_out.items[i];
+        if (memcmp(known.bytes, run.bytes, sizeof run.bytes) == 0) return false;
+    }
+    *LIST_ADD(&execution->arena, &execution->laid_out, RunId) = run;
+    return execution->planner != NULL || !path_exists(folder.ptr);
+}
+
+static Value shared_files(Attempt *attempt, const TaskRunView *view, Str folder) {
+    Execution *execution = attempt->execution;
+    const PlanNode *node = &execution->artifact->plan.nodes[view->node];
+    if (node->leaf_props == PLAN_NONE || !is_first_in(execution, view->id, folder)) {
+        return value_null();
+    }
+    const Value *resolved = engine_resolved(execution->engine, view->id, SLOT_PROPS);
+    if (resolved != NULL) return *resolved;
+    Scope scope = {.execution = execution, .arena = &attempt->arena, .node = node, .run = view->id};
+    return run_evaluate(execution, node->leaf_props, &scope).value;
 }
 
 static HostStart start_of(Attempt *attempt) {
     const Execution *execution = attempt->execution;
     const Plan *plan = &execution->artifact->plan;
     const PlanNode *node = &plan->nodes[attempt->node];
-    Str workdir = shared_folder(attempt, &attempt->arena);
-    if (workdir.len > 0 && execution->planner == NULL) {
-        Err err = dir_make(str_to_c(&attempt->arena, workdir), 0700);
-        (void)err;  // the task meets it and says so
-    }
-    return (HostStart){
+    Arena *arena = &attempt->arena;
+    HostStart start = {
         .module = node->module - 1,
         .task_id = attempt->task_id,
         .task_type = plan_text(plan, node->type),
@@ -290,13 +304,21 @@ static HostStart start_of(Attempt *attempt) {
         .idempotency_key = attempt->key,
         .attempt = attempt->number,
         .props = attempt->props,
-        .context = task_context(attempt, &attempt->arena),
-        .workdir = workdir,
+        .context = task_context(attempt, arena),
         .timeout_ms = attempt->timeout_ms,
         .log_level = node->log_level == 0 ? LOG_TRACE : node->log_level - 1,
         .callbacks = {host_log, host_checkpoint, host_ended, attempt->execution},
         .user = attempt,
     };
+    TaskRunView view;
+    if (shared_run(attempt, &view)) {
+        char id[33];
+        run_id_print(view.id, id);
+        Str work = path_join(arena, execution_folder(execution, arena), STR("work"));
+        start.workdir = path_join(arena, work, str_from(id));
+        start.shared = shared_files(attempt, &view, start.workdir);
+    }
+    return start;
 }
 
 void attempt_launch(Attempt *attempt) {

@@ -31,7 +31,7 @@ struct Attempt {
     HostTask *task;  // NULL before it is launched
     Value props;
     Value checkpoint;
-    Str key, task_id, value, run_text, workdir;
+    Str key, task_id, value, run_text;
     int64_t timeout_ms;
     bool is_pure;
     bool is_recovery;  // by the module's `recover`
@@ -108,7 +108,8 @@ struct Execution {
     State told_state;
     LIST_OF(RunNote) metrics;
     LIST_OF(RunNote) effects;
-    Buffer row;  // the execution row as it was last stored, to see whether it changed
+    LIST_OF(RunId) laid_out;  // runs of WorkingDirectories whose files are there
+    Buffer row;               // the execution row as it was last stored, to see whether it changed
     // Of a subflow that another execution of this process waits for.
     Execution *parent;
     RunId parent_run, parent_frame;

@@ -280,6 +280,35 @@ def test_a_subflow_is_a_child_in_the_same_store():
         assert [e["id"] for e in listed] == result["children"]
 
 
+def test_a_working_directory_is_shared_and_goes_with_its_run():
+    with world() as folder:
+        it = World(folder)
+        inner = (shell("one", "cat a.txt > b.txt") + shell("two", "test \"$(cat b.txt)\" = 'from flow'")).replace(
+            "\n", "\n    ").rstrip(" ")
+        tasks = ("  - id: dir\n    type: io.kestra.plugin.core.flow.WorkingDirectory\n    inputFiles:\n"
+                 "      a.txt: 'from {{ flow.id }}'\n    tasks:\n    " + inner)
+        flow = it.compile(tasks)
+        it.flowrun("run", flow, "--id", "w1", check=0)
+        assert [p for p in (it.state / "exec/w1/work").iterdir() if p.is_dir()] == []
+
+
+def test_a_plan_shows_what_hangs_on_outputs_nobody_knows():
+    with world() as folder:
+        it = World(folder)
+        switch = ("  - id: choose\n    type: io.kestra.plugin.core.flow.Switch\n    value: '{{ outputs.ask.vars.region }}'\n    cases:\n"
+                  "      eu:\n" + shell("eu", "deploy {{ outputs.ask.vars.size }}").replace("  - id", "        - id").replace("\n    ", "\n          ")
+                  + "      us:\n" + shell("us", "deploy us").replace("  - id", "        - id").replace("\n    ", "\n          "))
+        flow = it.compile(shell("ask", "./ask") + switch.rstrip(" "))
+        steps = json.loads(it.flowrun("plan", flow, check=0).stdout)["steps"]
+        assert [(s["taskId"], s["branch"]) for s in steps] == [("ask", None), ("eu", "choose = eu"), ("us", "choose = us")]
+        assert steps[1]["assumed"] == ["<ask.vars.size>"] and "deploy <ask.vars.size>" in steps[1]["argv"][-1]
+        assume = it.folder / "assume.json"
+        assume.write_text('{"ask": {"vars": {"region": "us"}}}')
+        steps = json.loads(it.flowrun("plan", flow, "--assume", assume, check=0).stdout)["steps"]
+        assert [(s["taskId"], s["branch"]) for s in steps] == [("ask", None), ("us", None)]
+        assert not it.state.exists()
+
+
 def test_nothing_is_kept_of_an_ephemeral_run():
     with world() as folder:
         it = World(folder)
