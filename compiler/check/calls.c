@@ -343,6 +343,8 @@ ExprType *infer_filter(Env *env, Expr *expr) {
     }
     const Builtin *builtin = find(env, expr, BUILTIN_FILTER);
     if (builtin != NULL && !env->site->is_static) check_arguments(env, expr, builtin, 1);
+    if (builtin != NULL) check_filter_types(env, expr, input, builtin);
+    check_precedence(env, expr);
     if (builtin != NULL) type->typed.effects |= effects_of(builtin);
     type->typed.type = filter_result(env, expr, input, builtin);
     type->typed.undef = name_is(expr, "default") ? CERTAINLY_NOT : input->typed.undef;
@@ -446,5 +448,6 @@ ExprType *infer_test(Env *env, Expr *expr) {
         join_taint(type, infer(env, expr->args.items[i].value));
     }
     find(env, expr, BUILTIN_TEST);
+    check_precedence(env, expr);
     return type;
 }

@@ -236,6 +236,8 @@ static ExprType *infer_binary(Env *env, Expr *expr) {
     join_taint(type, left);
     join_taint(type, right);
     type->typed.undef = worse_undef(left, right);
+    check_comparison(env, expr, left, right);
+    check_precedence(env, expr);
     switch (expr->op) {
     case OP_EQ:
     case OP_NE:

@@ -84,6 +84,12 @@ ExprType *infer_filter(Env *env, Expr *expr);
 ExprType *infer_call(Env *env, Expr *expr);
 ExprType *infer_test(Env *env, Expr *expr);
 
+// --- mistakes.c ---------------------------------------------------------------------------------
+
+void check_filter_types(Env *env, const Expr *expr, const ExprType *input, const Builtin *builtin);
+void check_comparison(Env *env, const Expr *expr, const ExprType *left, const ExprType *right);
+void check_precedence(Env *env, const Expr *expr);
+
 // --- sites.c ------------------------------------------------------------------------------------
 
 typedef void SiteVisit(Check *check, Site *site);

@@ -246,6 +246,15 @@ static bool reader_knows(const Env *env, const Task *writer) {
     return false;
 }
 
+// A guard around what can never be there: the replacement is all there ever is.
+static void guarded_unreachable(Env *env, const Task *writer, Span span) {
+    Diag *diag =
+        diag_add(env->check->diags, "W0216", DIAG_WARNING, span,
+                 "task '" STR_FMT "' never runs before this: the guard always replaces its output",
+                 STR_ARG(writer->id));
+    diag_label(diag, writer->id_span, "task '" STR_FMT "' stands here", STR_ARG(writer->id));
+}
+
 void output_order(Env *env, const Expr *expr, const Task *writer, Span span) {
     const Site *site = env->site;
     if (env->check->flow->has_holes || site->kind == SITE_VARIABLE ||
@@ -256,7 +265,10 @@ void output_order(Env *env, const Expr *expr, const Task *writer, Span span) {
     Order order = order_of(writer, site->task, &is_looped);
     if (order == ORDER_MUST || order == ORDER_MAY_ERROR || order == ORDER_AROUND) return;
     // Two tasks of one id are reported as such; which one is meant is anybody's guess.
-    if (is_caught(env, expr)) return;
+    if (is_caught(env, expr)) {
+        if (order == ORDER_NEVER && !is_looped) guarded_unreachable(env, writer, span);
+        return;
+    }
     bool is_flowable = writer->type == NULL || writer->type->exec == EXEC_FLOWABLE;
     if (order == ORDER_SELF && (is_flowable || is_looped)) return;
     if (order == ORDER_INSIDE) {

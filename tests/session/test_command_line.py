@@ -342,6 +342,10 @@ def test_a_new_flow_checks_and_compiles():
         flowc("new", "hello.yaml", cwd=folder, check=2)
 
 
+# Codes that are reserved for checks that are not there yet.
+UNCHECKED = "E0209 E0210 E0211 W0320 W0404 W0406 W0407 W0408 S0609 E0610 E0611 W0612 S0613".split()
+
+
 def test_every_code_of_the_registry_is_explained_by_its_examples():
     rows = flowc("explain", check=0).stdout.splitlines()
     assert len(rows) > 100
@@ -349,6 +353,8 @@ def test_every_code_of_the_registry_is_explained_by_its_examples():
         for row in rows:
             code = row.split()[0]
             text = flowc("explain", code, check=0).stdout
+            is_explained = text.count("\n\n") >= 2
+            assert is_explained != (code in UNCHECKED), f"{code} is not explained, or is checked now"
             for title in ("Wrong:", "Right:"):
                 if title not in text:
                     continue
