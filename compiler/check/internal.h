@@ -35,6 +35,7 @@ typedef struct Check {
     const Expr **conditions;  // by task: the condition of an If
     bool has_dynamic_tasks;   // a task may add task runs under ids of its own
     bool has_open_variables;
+    bool is_trigger_reported;  // W0320 stands once in a flow
 } Check;
 
 typedef struct Env {

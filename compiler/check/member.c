@@ -57,6 +57,25 @@ static void unknown_variable(Env *env, const Place *base, Str key, Span span) {
     if (base->fields.count == 0) diag_note(diag, "this flow declares no variables");
 }
 
+// A flow with schedules alone is started by hand as well, if only to try it; what a webhook or a
+// file brings, nobody gives by hand.
+static void unguarded_trigger(Env *env, const Expr *expr, Str key, Span span) {
+    const Flow *flow = env->check->flow;
+    if (is_caught(env, expr) || env->site->kind == SITE_VARIABLE || flow->has_holes) return;
+    if (fact_holds(env, STR("trigger")) || env->check->is_trigger_reported) return;
+    for (uint32_t i = 0; i < flow->triggers.count; i++) {
+        const TaskType *type = flow->triggers.items[i]->type;
+        if (type == NULL || !str_ends_with(type->name, STR(".trigger.Schedule"))) return;
+    }
+    if (flow->triggers.count == 0) return;
+    env->check->is_trigger_reported = true;
+    Diag *diag =
+        diag_add(env->check->diags, "W0320", DIAG_WARNING, span,
+                 "'trigger." STR_FMT "' is missing when the flow is started by hand", STR_ARG(key));
+    diag_note(diag, "write 'trigger." STR_FMT " ?? execution.startDate', or what holds then",
+              STR_ARG(key));
+}
+
 static void unknown_trigger_field(Env *env, const Place *base, Str key, Span span) {
     static const char *const of_subflows[] = {"executionId",    "namespace",    "flowId",
                                               "flowRevision",   "taskRunId",    "taskId",
@@ -473,6 +492,7 @@ static ExprType *place_member(Env *env, const Expr *expr, const ExprType *base, 
         if (place->origin == ORIGIN_TASK_OUTPUT || place->origin == ORIGIN_TRIGGER) {
             type->typed.undef = MAYBE;
         }
+        if (place->origin == ORIGIN_TRIGGER) unguarded_trigger(env, expr, key, span);
         return type;
     }
     type->typed.undef = place->is_open ? MAYBE : CERTAINLY;

@@ -15,7 +15,7 @@ static const struct {
 } rows[] = {
     {"an earlier task",                                "tasks:\n  " RETURN("a") "  " READ("b", "a"),                                     ""},
     {"a later task",                                                "tasks:\n  " READ("b",                                                                         "a") "  " RETURN("a"),                                             "E0202 a\n"},
-    {"a later task, caught",                                     "tasks:\n  " READ_SAFE("b",                                                                           "a") "  " RETURN("a"),                                                  ""},
+    {"a later task, caught",                                     "tasks:\n  " READ_SAFE("b",                                                                           "a") "  " RETURN("a"), "W0216 a\n"},
     {"itself",
      "tasks:\n  - {id: a, type: io.kestra.plugin.core.debug.Return, format: \"{{ outputs.a.value "
      "}}\"}\n","E0208 a\n"},
