@@ -408,6 +408,7 @@ ExprType *infer_call(Env *env, Expr *expr) {
     }
     const Builtin *builtin = find(env, expr, BUILTIN_FUNCTION);
     call_refs(env, expr);
+    check_call_texts(env, expr);
     if (builtin != NULL) {
         if (!env->site->is_static) check_arguments(env, expr, builtin, 0);
         type->typed.effects |= effects_of(builtin);

@@ -237,6 +237,7 @@ static ExprType *infer_binary(Env *env, Expr *expr) {
     join_taint(type, right);
     type->typed.undef = worse_undef(left, right);
     check_comparison(env, expr, left, right);
+    check_null_in_text(env, expr, left, right);
     check_precedence(env, expr);
     switch (expr->op) {
     case OP_EQ:

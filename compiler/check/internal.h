@@ -89,6 +89,8 @@ ExprType *infer_test(Env *env, Expr *expr);
 
 void check_filter_types(Env *env, const Expr *expr, const ExprType *input, const Builtin *builtin);
 void check_comparison(Env *env, const Expr *expr, const ExprType *left, const ExprType *right);
+void check_null_in_text(Env *env, const Expr *expr, const ExprType *left, const ExprType *right);
+void check_call_texts(Env *env, const Expr *expr);
 void check_precedence(Env *env, const Expr *expr);
 
 // --- sites.c ------------------------------------------------------------------------------------

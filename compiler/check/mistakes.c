@@ -4,6 +4,7 @@
 // An error rests on certain types only: literals, declarations, entries of the catalog.
 #include "check/internal.h"
 #include "value/regex.h"
+#include "value/time.h"
 
 static bool is_judged(const Env *env) {
     return !env->site->is_static && !env->site->is_loose;
@@ -52,7 +53,30 @@ static void check_regex(Env *env, const Expr *argument) {
              "this regular expression does not parse: %s", err.text);
 }
 
+static void check_pattern(Env *env, const Expr *argument) {
+    const DatePattern *pattern = NULL;
+    Err err = date_pattern_compile(argument->text, env->check->arena, &pattern);
+    if (err.code != ERR_INPUT) return;
+    diag_add(env->check->diags, "E0405", DIAG_ERROR, argument->span, "%s", err.text);
+}
+
+// Patterns of `date` and its like: the first argument, or one that is named.
+static void check_patterns(Env *env, const Expr *expr, uint32_t first) {
+    for (uint32_t i = first; i < expr->args.count; i++) {
+        const ExprArg *argument = &expr->args.items[i];
+        bool is_pattern = argument->name.len == 0 && i == first;
+        is_pattern = is_pattern || str_eq(argument->name, STR("format")) ||
+                     str_eq(argument->name, STR("existingFormat"));
+        if (is_pattern && argument->value->kind == EXPR_TEXT) check_pattern(env, argument->value);
+    }
+}
+
+void check_call_texts(Env *env, const Expr *expr) {
+    if (is_judged(env) && str_eq(expr->text, STR("now"))) check_patterns(env, expr, 0);
+}
+
 static void check_program(Env *env, const Expr *expr) {
+    if (is_filter(expr, "date")) check_patterns(env, expr, 1);
     const Expr *argument = expr->args.count > 1 ? expr->args.items[1].value : NULL;
     if (argument == NULL || argument->kind != EXPR_TEXT) return;
     if (is_filter(expr, "jq")) {
@@ -161,6 +185,33 @@ void check_comparison(Env *env, const Expr *expr, const ExprType *left, const Ex
     DiagSuggestion *fix =
         diag_suggestion(diag, false, "write " STR_FMT " without quotes", STR_ARG(text->text));
     diag_edit(diag, fix, text->span, text->text);
+}
+
+// --- null in a text -----------------------------------------------------------------------------
+
+// An input that need not be given, or null itself.
+static bool is_nullable(const Env *env, const Expr *expr) {
+    if (expr->kind == EXPR_NULL) return true;
+    if (expr->kind != EXPR_MEMBER) return false;
+    const Expr *base = expr->args.items[0].value;
+    if (base->kind != EXPR_NAME || !str_eq(base->text, STR("inputs"))) return false;
+    const InputDecl *input = flow_find_input(env->check->flow, expr->text);
+    return input != NULL && !input->is_required && input->defaults == NULL &&
+           !fact_holds(env, expr_path(env->check->arena, expr));
+}
+
+// `"a" + null` is `anull`.
+void check_null_in_text(Env *env, const Expr *expr, const ExprType *left, const ExprType *right) {
+    if (!is_judged(env) || expr->op != OP_ADD) return;
+    for (uint32_t i = 0; i < 2; i++) {
+        const Expr *value = expr->args.items[i].value;
+        const Type *other = i == 0 ? right->typed.type : left->typed.type;
+        if (!type_must_be(other, TYPE_TAG_TEXT) || !is_nullable(env, value)) continue;
+        Diag *diag = diag_add(env->check->diags, "W0406", DIAG_WARNING, value->span,
+                              "this may be null, and '+' puts the word 'null' into the text");
+        diag_note(diag, "write '~' instead of '+', or say by '?? …' what holds then");
+        return;
+    }
 }
 
 // --- what binds otherwise than it looks ----------------------------------------------------------

@@ -13,15 +13,15 @@
 static const struct {
     const char *name, *flow, *findings;
 } rows[] = {
-    {"an earlier task",                                "tasks:\n  " RETURN("a") "  " READ("b", "a"),                                     ""},
-    {"a later task",                                                "tasks:\n  " READ("b",                                                                         "a") "  " RETURN("a"),                                             "E0202 a\n"},
-    {"a later task, caught",                                     "tasks:\n  " READ_SAFE("b",                                                                           "a") "  " RETURN("a"), "W0216 a\n"},
+    {"an earlier task",                                "tasks:\n  " RETURN("a") "  " READ("b", "a"),                                              ""},
+    {"a later task",                                                "tasks:\n  " READ("b",                                                                         "a") "  " RETURN("a"),                                                      "E0202 a\n"},
+    {"a later task, caught",                                     "tasks:\n  " READ_SAFE("b",                                                                           "a") "  " RETURN("a"),                                                  "W0216 a\n"},
     {"itself",
      "tasks:\n  - {id: a, type: io.kestra.plugin.core.debug.Return, format: \"{{ outputs.a.value "
      "}}\"}\n","E0208 a\n"},
     {"a sibling of a Parallel",
      "tasks:\n  - id: p\n    type: io.kestra.plugin.core.flow.Parallel\n    tasks:\n      " RETURN(
-         "a") "      " READ("b",                                                                               "a") "  " READ("c",                                                                                                                                            "a"),
+         "a") "      " READ("b",                                                                                        "a") "  " READ("c",                                                                                                                                                              "a"),
      "E0203 a\n"},
     {"a dependency of a Dag",
      "tasks:\n  - id: d\n    type: io.kestra.plugin.core.flow.Dag\n    tasks:\n"
@@ -35,34 +35,39 @@ static const struct {
      "      - task: {id: e, type: io.kestra.plugin.core.log.Log, message: \"{{ outputs.a.value "
      "}}\"}\n","E0203 a\n"},
     {"a task behind runIf",
-     "tasks:\n  - {id: a, type: io.kestra.plugin.core.debug.Return, format: x, runIf: \"{{ true "
-     "}}\"}\n  " READ("b",                                                                "a") "  " READ_SAFE("c",                                                                                                                          "a"),
+     "tasks:\n  - {id: a, type: io.kestra.plugin.core.debug.Return, format: x, runIf: \"{{ "
+     "kv('on') "
+     "}}\"}\n  " READ("b",                                                                "a") "  " READ_SAFE("c",                                                                                                                                   "a"),
      "W0204 a\n"},
     {"a task behind the same runIf",
-     "tasks:\n  - {id: a, type: io.kestra.plugin.core.debug.Return, format: x, runIf: \"{{ true "
+     "tasks:\n  - {id: a, type: io.kestra.plugin.core.debug.Return, format: x, runIf: \"{{ "
+     "kv('on') "
      "}}\"}\n"
      "  - {id: b, type: io.kestra.plugin.core.log.Log, message: \"{{ outputs.a.value }}\", runIf: "
-     "\"{{ true }}\"}\n",                                                                  ""                                                                                                              },
+     "\"{{ kv('on') }}\"}\n",                                                                  ""                                                                                                                       },
     {"a disabled task",
      "tasks:\n  - {id: a, type: io.kestra.plugin.core.debug.Return, format: x, disabled: true}\n "
      " " READ("b",                                                                              "a"),
      "W0204 a\n"},
     {"a branch of an If",
-     "tasks:\n  - id: if\n    type: io.kestra.plugin.core.flow.If\n    condition: \"{{ true }}\"\n"
-     "    then:\n      " RETURN("a") "    else:\n      " READ("b", "a") "  " READ("c","a"),
+     "tasks:\n  - id: if\n    type: io.kestra.plugin.core.flow.If\n    condition: \"{{ kv('on') "
+     "}}\"\n"
+     "    then:\n      " RETURN("a") "    else:\n      " READ("b","a") "  " READ("c","a"),
      "W0204 a\nW0204 a\n"},
     {"a branch, asked about by an If around the reader",
-     "tasks:\n  - id: if\n    type: io.kestra.plugin.core.flow.If\n    condition: \"{{ true }}\"\n"
+     "tasks:\n  - id: if\n    type: io.kestra.plugin.core.flow.If\n    condition: \"{{ kv('on') "
+     "}}\"\n"
      "    then:\n      " RETURN(
          "a") "  - id: if2\n    type: io.kestra.plugin.core.flow.If\n"
               "    condition: \"{{ outputs.a.value is defined }}\"\n    then:\n      " READ("c",
      "a"),
      ""},
-    {"the body from a handler",                              "tasks:\n  " RETURN("a") "errors:\n  " READ("b",                             "a"),                                                   ""},
-    {"a handler from the body",                             "tasks:\n  " READ("b",                                                                   "a") "errors:\n  " RETURN("a"),                                                          "E0202 a\n"},
+    {"the body from a handler",                              "tasks:\n  " RETURN("a") "errors:\n  " READ("b",                             "a"),                                                                ""},
+    {"a handler from the body",                             "tasks:\n  " READ("b",                                                                   "a") "errors:\n  " RETURN("a"),                                                                   "E0202 a\n"},
     {"an earlier pass of a loop",
      "tasks:\n  - id: l\n    type: io.kestra.plugin.core.flow.LoopUntil\n"
      "    condition: \"{{ outputs.a.value == 'x' and outputs.l.iterationCount > 1 }}\"\n    "
+     "checkFrequency: {maxIterations: 3}\n    "
      "tasks:\n      " READ("b",                                                                                       "a") "      " RETURN("a"),
      "E0202! a\n"},
     {"flow outputs come last",
