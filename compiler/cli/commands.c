@@ -1,6 +1,7 @@
 // commands.c - the registry of commands, `flowc` without one, help, misspelt names.
 #include <string.h>
 
+#include "base/file.h"
 #include "cli/cli.h"
 
 static const Command *const commands[] = {
@@ -53,6 +54,7 @@ static int unknown_command(const char *name) {
 }
 
 int flowc_main(int argc, char **argv) {
+    file_hold_standard();
     if (argc < 2) {
         print_usage(stderr);
         return STATUS_USAGE;

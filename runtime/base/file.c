@@ -146,6 +146,14 @@ Err dir_remove(const char *path) {
     return remove_below(AT_FDCWD, path, 0);
 }
 
+void file_hold_standard(void) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+        // The lowest free number is `fd`: those below are open by now.
+        if (open("/dev/null", O_RDWR) < 0) return;  // no /dev: nothing better can be had
+    }
+}
+
 bool path_is_dir(const char *path) {
     struct stat status;
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);

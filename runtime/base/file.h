@@ -20,6 +20,9 @@ MUST_CHECK Err file_write_fd(int fd, Str bytes);         // all of it, or an err
 MUST_CHECK Err dir_make(const char *path, mode_t mode);  // with parents; an existing folder is fine
 MUST_CHECK Err
 dir_remove(const char *path);  // with all below it, never following links; absent is fine
+// Puts /dev/null where standard input, output or error is closed. Else the next file opened takes
+// its number, and what is meant for the screen is written into that file.
+void file_hold_standard(void);
 bool path_is_dir(const char *path);
 bool path_exists(const char *path);
 Str path_join(Arena *arena, Str folder, Str name);  // an absolute `name` stays

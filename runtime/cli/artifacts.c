@@ -58,7 +58,7 @@ static int show_digest(Cli *cli, const Artifact *artifact) {
         value_map_set(&cli->arena, map, STR("digest"), value_text(text));
         cli_print(cli, map);
     } else {
-        cli_write(str_concat(&cli->arena, text, STR("\n")));
+        cli_write(cli, str_concat(&cli->arena, text, STR("\n")));
     }
     return STATUS_OK;
 }
@@ -129,7 +129,7 @@ static int inspect(Cli *cli) {
     for (size_t i = 0; i < COUNT(lists); i++) {
         add_list(&out, lists[i], value_map_get(artifact.manifest, str_from(lists[i])));
     }
-    cli_write(buffer_str(&out));
+    cli_write(cli, buffer_str(&out));
     buffer_release(&out);
     return STATUS_OK;
 }
@@ -159,7 +159,7 @@ static int verify(Cli *cli) {
     value_print(&out, signers->as.list->items[0]);
     buffer_printf(&out, ", digest " STR_FMT "\n",
                   STR_ARG(value_map_get_text(map, STR("digest"), (Str){0})));
-    cli_write(buffer_str(&out));
+    cli_write(cli, buffer_str(&out));
     buffer_release(&out);
     return STATUS_OK;
 }
@@ -201,8 +201,8 @@ static int install(Cli *cli) {
         value_map_set(&cli->arena, map, STR("revision"), value_int(revision));
         cli_print(cli, map);
     } else {
-        cli_write(str_printf(&cli->arena, STR_FMT "." STR_FMT " revision %lld\n", STR_ARG(space),
-                             STR_ARG(id), (long long)revision));
+        cli_write(cli, str_printf(&cli->arena, STR_FMT "." STR_FMT " revision %lld\n",
+                                  STR_ARG(space), STR_ARG(id), (long long)revision));
     }
     return STATUS_OK;
 }

@@ -53,9 +53,10 @@ struct Cli {
     LIST_OF(GivenOption) options;
     RunConfig config;
     bool is_json;
-    bool has_colour;   // of standard error
-    bool is_terminal;  // standard error
-    int started_fd;    // --detach: where the id is told; -1: none
+    bool has_colour;       // of standard error
+    bool is_terminal;      // standard error
+    bool has_lost_output;  // standard output could not be written
+    int started_fd;        // --detach: where the id is told; -1: none
     // Progress.
     Masker *masker;
     Buffer line;
@@ -77,7 +78,8 @@ bool cli_option_at(const Cli *cli, const char *name, uint32_t n, Str *out);
 // --- results and errors (output.c) --------------------------------------------------------------
 
 void cli_print(Cli *cli, Value value);  // JSON with a line feed, to standard output
-void cli_write(Str text);               // to standard output, as it is
+// To standard output, as it is. What could not be written is the status of the command.
+void cli_write(Cli *cli, Str text);
 void cli_note(Cli *cli, const char *format, ...) FORMAT_LIKE(2, 3);  // `note: …` on standard error
 // `error: …` on standard error, or the error object on standard output; gives the status of `kind`.
 int cli_fail(Cli *cli, const char *kind, const Err *err, const InputFault *fault);

@@ -28,12 +28,12 @@ static void show_line(Reader *reader, Str text) {
                      (reader->task.len == 0 || str_eq(line.task, reader->task) ||
                       str_eq(line.run, reader->task));
     if (is_wanted && reader->cli->is_json) {
-        cli_write(text);
-        cli_write(STR("\n"));
+        cli_write(reader->cli, text);
+        cli_write(reader->cli, STR("\n"));
     } else if (is_wanted) {
         Buffer out = {0};
         cli_log_text(reader->cli, &line, (Str){0}, &out);
-        cli_write(buffer_str(&out));
+        cli_write(reader->cli, buffer_str(&out));
         buffer_release(&out);
     }
     arena_reset(&reader->arena, mark);

@@ -108,7 +108,7 @@ static int list(Cli *cli) {
     }
     Buffer out = {0};
     list_text(rows, count, &out);
-    cli_write(buffer_str(&out));
+    cli_write(cli, buffer_str(&out));
     buffer_release(&out);
     return STATUS_OK;
 }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "cli/cli.h"
 
 static const OptionSpec COMMON[] = {
@@ -294,6 +295,7 @@ static int run_command(Cli *cli, int argc, char **argv) {
 }
 
 int cli_main(int argc, char **argv) {
+    file_hold_standard();
     harden();
     if (argc < 2) {
         print_commands(stderr);
@@ -312,6 +314,7 @@ int cli_main(int argc, char **argv) {
     int status = run_command(&cli, argc, argv);
     buffer_release(&cli.line);
     arena_release(&cli.arena);
-    if (fflush(stdout) != 0 && status == STATUS_OK) status = STATUS_ARTIFACT;
+    if (fflush(stdout) != 0) cli.has_lost_output = true;
+    if (cli.has_lost_output && status == STATUS_OK) status = STATUS_STORE;
     return status;
 }

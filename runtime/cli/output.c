@@ -1,24 +1,11 @@
 // output.c - results and errors, as text and as JSON.
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "cli/cli.h"
-
-void cli_write(Str text) {
-    Err err = file_write_fd(STDOUT_FILENO, text);
-    (void)err;  // a reader that has gone needs no message
-}
-
-void cli_print(Cli *cli, Value value) {
-    Buffer text = {0};
-    json_write(&text, value, JSON_PRETTY, 0);
-    buffer_add_char(&text, '\n');
-    cli_write(buffer_str(&text));
-    buffer_release(&text);
-    (void)cli;
-}
 
 static void say(Cli *cli, const char *word, const char *colour, Str text) {
     Buffer line = {0};
@@ -33,6 +20,22 @@ static void say(Cli *cli, const char *word, const char *colour, Str text) {
     Err err = file_write_fd(STDERR_FILENO, buffer_str(&line));
     (void)err;
     buffer_release(&line);
+}
+
+void cli_write(Cli *cli, Str text) {
+    Err err = file_write_fd(STDOUT_FILENO, text);
+    // A reader that has gone needs no message.
+    if (err.code == ERR_NONE || err.number == EPIPE || cli->has_lost_output) return;
+    cli->has_lost_output = true;
+    say(cli, "error", "31", str_printf(&cli->arena, "standard output: %s", err.text));
+}
+
+void cli_print(Cli *cli, Value value) {
+    Buffer text = {0};
+    json_write(&text, value, JSON_PRETTY, 0);
+    buffer_add_char(&text, '\n');
+    cli_write(cli, buffer_str(&text));
+    buffer_release(&text);
 }
 
 void cli_note(Cli *cli, const char *format, ...) {
@@ -231,6 +234,6 @@ void cli_show_result(Cli *cli, const Execution *execution, bool with_runs, RunEn
         yaml_write(&out, map);
     }
     add_next(&out, execution, end);
-    cli_write(buffer_str(&out));
+    cli_write(cli, buffer_str(&out));
     buffer_release(&out);
 }

@@ -139,7 +139,7 @@ static void show_plan(Cli *cli, Value plan) {
         add_step(&out, steps->as.list->items[i], i + 1);
     }
     if (steps->as.list->count == 0) buffer_add(&out, STR("nothing would be done outside\n"));
-    cli_write(buffer_str(&out));
+    cli_write(cli, buffer_str(&out));
     buffer_release(&out);
     const Value *notes = value_map_get(plan, STR("notes"));
     for (uint32_t i = 0; i < notes->as.list->count; i++) {
@@ -193,7 +193,7 @@ static int show_checks(Cli *cli, Value result) {
         cli_print(cli, result);
     } else {
         if (out.len == 0) buffer_add(&out, STR("nothing is needed\n"));
-        cli_write(buffer_str(&out));
+        cli_write(cli, buffer_str(&out));
     }
     buffer_release(&out);
     return all_ok ? STATUS_OK : STATUS_FAILED;

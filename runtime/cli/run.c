@@ -117,7 +117,7 @@ static int run_detached(Cli *cli, const Request *request) {
         value_map_set(&cli->arena, map, STR("id"), value_text(id));
         cli_print(cli, map);
     } else {
-        cli_write(str_concat(&cli->arena, id, STR("\n")));
+        cli_write(cli, str_concat(&cli->arena, id, STR("\n")));
     }
     return STATUS_OK;
 }

@@ -92,7 +92,7 @@ static int prune(Cli *cli) {
         for (uint32_t i = 0; i < pruning.removed.as.list->count; i++) {
             buffer_printf(&out, STR_FMT "\n", STR_ARG(pruning.removed.as.list->items[i].as.text));
         }
-        cli_write(buffer_str(&out));
+        cli_write(cli, buffer_str(&out));
         cli_note(cli, "%u executions %s", pruning.removed.as.list->count,
                  pruning.is_dry ? "would be removed" : "removed");
         buffer_release(&out);
@@ -182,7 +182,7 @@ static int doctor_command(Cli *cli) {
                           STR_ARG(value_map_get_text(item, STR("name"), (Str){0})),
                           STR_ARG(value_map_get_text(item, STR("message"), (Str){0})));
         }
-        cli_write(buffer_str(&out));
+        cli_write(cli, buffer_str(&out));
         buffer_release(&out);
     }
     return doctor.all_ok ? STATUS_OK : STATUS_FAILED;
