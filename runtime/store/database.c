@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -427,6 +428,11 @@ static Err open_database(Store *store) {
     if (sqlite3_open_v2(path, &store->db, flags, store->vfs_name) != SQLITE_OK) {
         err = database_failed(store, "open the store");
     }
+    struct stat status;
+    if (err.code == ERR_NONE && stat(path, &status) == 0) {
+        store->device = status.st_dev;
+        store->inode = status.st_ino;
+    }
 
 done:
     arena_release(&scratch);
@@ -444,7 +450,10 @@ Err store_open(const StoreOptions *options, Store **out) {
     TRY(check_folder(options));
     Store *store = heap_alloc(1, sizeof *store);
     store->options = *options;
-    store->folder = heap_dup(options->folder, strlen(options->folder));
+    // SQLite refuses a link anywhere in the path, and a state directory or a home may be one.
+    char resolved[PATH_MAX];
+    const char *folder = realpath(options->folder, resolved) == NULL ? options->folder : resolved;
+    store->folder = heap_dup(folder, strlen(folder));
     store->clock = options->clock != NULL ? options->clock : clock_system();
     store->data_version = -1;
     Err err = open_database(store);
@@ -539,7 +548,22 @@ Err store_begin(Store *store) {
     return err_none();
 }
 
+static bool is_in_place(const Store *store) {
+    if (store->options.is_ephemeral) return true;
+    Arena scratch = {0};
+    struct stat status;
+    Str path = path_join(&scratch, str_from(store->folder), STR("store.db"));
+    bool is_there = stat(str_to_c(&scratch, path), &status) == 0;
+    arena_release(&scratch);
+    return is_there && status.st_dev == store->device && status.st_ino == store->inode;
+}
+
 Err store_commit(Store *store) {
+    if (!is_in_place(store)) {
+        store_rollback(store);
+        return err_make(ERR_STORE, "'%s/store.db' was removed or replaced while it was in use",
+                        store->folder);
+    }
     int number = store_seam(store, STORE_BEFORE_COMMIT, "store.db");
     if (number != 0) {
         store_rollback(store);

@@ -3,6 +3,7 @@
 #define FLOW_STORE_DATABASE_H
 
 #include <sqlite3.h>
+#include <sys/types.h>
 
 #include "store/store.h"
 
@@ -75,6 +76,8 @@ struct Store {
     sqlite3_vfs *real_vfs;
     char vfs_name[48];
     char *folder;
+    dev_t device;  // of store.db: one that was removed or replaced takes no more commits
+    ino_t inode;
     StoreOptions options;
     const Clock *clock;
     uint64_t sync_count;

@@ -78,7 +78,7 @@ Err store_claim(Store *store, Str execution, int64_t *owner) {
     if (!id_is_safe(execution)) {
         return err_make(ERR_USAGE,
                         "'" STR_FMT "' cannot be the id of an execution: use letters, digits, "
-                        "'-', '_' and '.'",
+                        "'-', '_' and '.', at most 200",
                         STR_ARG(execution));
     }
     Arena scratch = {0};
