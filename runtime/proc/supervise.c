@@ -97,7 +97,14 @@ Err proc_supervise(void) {
     sigset_t wanted, before;
     sigemptyset(&wanted);
     sigaddset(&wanted, SIGCHLD);
-    for (size_t i = 0; i < COUNT(passed_on); i++) sigaddset(&wanted, passed_on[i]);
+    for (size_t i = 0; i < COUNT(passed_on); i++) {
+        struct sigaction now;
+        // nohup: what it had ignored stays ignored. (A shell lets what it starts with & ignore
+        // SIGINT, but who sends one to this process means it.)
+        bool is_nohup = passed_on[i] == SIGHUP && sigaction(SIGHUP, NULL, &now) == 0 &&
+                        now.sa_handler == SIG_IGN;
+        if (!is_nohup) sigaddset(&wanted, passed_on[i]);
+    }
     sigprocmask(SIG_BLOCK, &wanted, &before);
     pid_t outer = getpid();
     pid_t inner = fork();

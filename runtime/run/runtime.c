@@ -398,9 +398,13 @@ RunEnd runtime_run(Runtime *runtime, Execution *execution, RunUntil until, State
     if (err->code == ERR_NONE) {
         *err = loop_signal_new(runtime->loop, SIGTERM, stopped, runtime, &signals[1]);
     }
-    if (err->code == ERR_NONE) {
+    struct sigaction hangup;
+    bool is_nohup = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
+    if (err->code == ERR_NONE && !is_nohup) {
         *err = loop_signal_new(runtime->loop, SIGHUP, stopped, runtime, &signals[2]);
     }
+    // A reader of the log that goes away must not take the execution with it.
+    signal(SIGPIPE, SIG_IGN);
     if (err->code != ERR_NONE) runtime_fail(runtime, *err);
     // A queued execution waits by looking: then the poll keeps the loop alive.
     loop_timer_start(runtime->poll, POLL_MS);
