@@ -1,0 +1,143 @@
+"""Odd surroundings: closed streams, readers that leave, a state directory that moves. Nothing is lost in silence."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import flowtest
+
+QUICK = """id: quick
+namespace: test
+tasks:
+  - id: one
+    type: io.kestra.plugin.core.debug.Return
+    format: hello
+outputs:
+  - id: said
+    type: STRING
+    value: "{{ outputs.one.value }}"
+"""
+
+SLOW = """id: slow
+namespace: test
+tasks:
+  - id: wait
+    type: io.kestra.plugin.scripts.shell.Commands
+    commands: ["for i in 1 2 3 4 5 6 7 8; do echo line $i; sleep 0.1; done"]
+  - id: after
+    type: io.kestra.plugin.core.log.Log
+    message: it went on
+"""
+
+
+def compiled(folder, text):
+    for program in (flowtest.FLOWC, flowtest.FLOWRUN):
+        if not Path(program).exists():
+            flowtest.skip(f"{program} is not built")
+    flow = Path(folder) / "flow.yaml"
+    flow.write_text(text)
+    flowtest.run([flowtest.FLOWC, "compile", flow, "-o", Path(folder) / "flow.flowc"], check=0)
+    return Path(folder) / "flow.flowc"
+
+
+def shell(command, folder):
+    return flowtest.run(["bash", "-c", command], env={"FLOWRUN": str(flowtest.FLOWRUN), "DIR": str(folder)})
+
+
+def start(folder, artifact, **options):
+    return subprocess.Popen([flowtest.FLOWRUN, "run", artifact, "--id", "x", "--state-dir", Path(folder) / "state"],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def state_of(folder):
+    done = shell('"$FLOWRUN" show x --state-dir $DIR/state', folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()[2]
+
+
+def test_closed_streams_are_harmless():
+    with flowtest.temporary() as folder:
+        compiled(folder, QUICK)
+        for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+            done = shell(f'"$FLOWRUN" run $DIR/flow.flowc --state-dir $DIR/state {closed}', folder)
+            assert done.returncode == 0, f"{closed}: {done.returncode} {done.stderr}"
+        done = shell('"$FLOWRUN" list --state-dir $DIR/state', folder)
+        assert done.stdout.count("SUCCESS") == 4, done.stdout
+
+
+def test_a_result_that_cannot_be_written_is_said():
+    if not Path("/dev/full").exists():
+        flowtest.skip("there is no /dev/full")
+    with flowtest.temporary() as folder:
+        compiled(folder, QUICK)
+        for command in ("run $DIR/flow.flowc", "list", "inspect $DIR/flow.flowc"):
+            done = shell(f'"$FLOWRUN" {command} --state-dir $DIR/state >/dev/full', folder)
+            assert done.returncode == 74, f"{command}: {done.returncode} {done.stderr}"
+            assert "No space left" in done.stderr, done.stderr
+
+
+def test_a_reader_that_leaves_does_not_end_the_execution():
+    with flowtest.temporary() as folder:
+        artifact = compiled(folder, SLOW)
+        running = start(folder, artifact)
+        running.stderr.readline()
+        running.stderr.close()
+        assert running.wait(30) == 0
+        running.stdout.close()
+        assert state_of(folder) == "SUCCESS"
+
+
+def test_what_nohup_started_outlives_its_terminal():
+    with flowtest.temporary() as folder:
+        artifact = compiled(folder, SLOW)
+        running = start(folder, artifact, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        running.stderr.readline()
+        running.send_signal(signal.SIGHUP)
+        running.communicate(timeout=30)
+        assert running.returncode == 0
+        assert state_of(folder) == "SUCCESS"
+
+
+def test_a_store_that_was_removed_is_no_success():
+    with flowtest.temporary() as folder:
+        artifact = compiled(folder, SLOW)
+        running = start(folder, artifact)
+        running.stderr.readline()
+        time.sleep(0.2)
+        os.remove(Path(folder) / "state" / "store.db")
+        _, errors = running.communicate(timeout=30)
+        assert running.returncode == 74, f"{running.returncode} {errors}"
+        assert "removed or replaced" in errors, errors
+
+
+def test_a_link_may_lead_to_the_state_directory():
+    with flowtest.temporary() as folder:
+        compiled(folder, SLOW)
+        os.makedirs(Path(folder) / "disk" / "inner", mode=0o700)
+        os.symlink(Path(folder) / "disk", Path(folder) / "link")
+        for path in ("link/inner", "link/new"):
+            done = shell(f'"$FLOWRUN" run $DIR/flow.flowc --state-dir $DIR/{path}', folder)
+            assert done.returncode == 0, f"{path}: {done.stderr}"
+        os.symlink(Path(folder) / "disk" / "inner", Path(folder) / "state")
+        done = shell('"$FLOWRUN" list --state-dir $DIR/state', folder)
+        assert done.stdout.count("SUCCESS") == 1, done.stdout + done.stderr
+        shutil.rmtree(Path(folder) / "disk")
+
+
+def test_ids_that_are_none_are_refused():
+    with flowtest.temporary() as folder:
+        compiled(folder, QUICK)
+        for name in ("../up", "'a b'", "a/b", ".hidden", "$'a\\nb'", "$(printf 'a%.0s' {1..500})"):
+            done = shell(f'"$FLOWRUN" run $DIR/flow.flowc --state-dir $DIR/state --id {name}', folder)
+            assert done.returncode == 2, f"{name}: {done.returncode} {done.stderr[-300:]}"
+            assert "id of an execution" in done.stderr, done.stderr[-300:]
+        done = shell('"$FLOWRUN" list --state-dir $DIR/state', folder)
+        assert done.stdout == "no executions\n", done.stdout
+
+
+flowtest.main()
