@@ -68,10 +68,20 @@ Err file_write_fd(int fd, Str bytes) {
     return err_none();
 }
 
+// A device or a pipe is written to: to replace it would take it from the whole system.
+static Err write_special(const char *path, Str bytes) {
+    int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0) return err_system("cannot write '%s'", path);
+    Err err = file_write_fd(fd, bytes);
+    if (close(fd) != 0 && err.code == ERR_NONE) err = err_system("cannot write");
+    return err.code == ERR_NONE ? err : err_wrap(err, "'%s'", path);
+}
+
 Err file_write(const char *path, Str bytes, mode_t mode) {
     struct stat status;
     if (stat(path, &status) == 0) {
         if (S_ISDIR(status.st_mode)) return err_make(ERR_INPUT, "'%s' is a directory", path);
+        if (!S_ISREG(status.st_mode)) return write_special(path, bytes);
         mode = status.st_mode & 0777;
     }
     Arena scratch = {0};

@@ -14,7 +14,7 @@ MUST_CHECK Err file_read(const char *path, size_t limit, Arena *arena, Str *out)
 // Reads a descriptor to its end, at most `limit` bytes.
 MUST_CHECK Err file_read_fd(int fd, const char *name, size_t limit, Arena *arena, Str *out);
 // Writes to a temporary name in the same folder, then renames over `path`. Mode of an existing file
-// is kept, else `mode`.
+// is kept, else `mode`. What is no regular file (/dev/null, a pipe) is written to, not replaced.
 MUST_CHECK Err file_write(const char *path, Str bytes, mode_t mode);
 MUST_CHECK Err file_write_fd(int fd, Str bytes);         // all of it, or an error
 MUST_CHECK Err dir_make(const char *path, mode_t mode);  // with parents; an existing folder is fine
