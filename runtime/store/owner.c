@@ -14,10 +14,11 @@
 #include "base/arena.h"
 #include "store/database.h"
 
+enum { MAX_ID = 200 };       // with the names around it, it stays a file name
 enum { CLAIM_TRIES = 100 };  // a claim races with releases; each lost race means another's progress
 
 static bool id_is_safe(Str id) {
-    if (id.len == 0 || id.len > 200 || id.ptr[0] == '.') return false;
+    if (id.len == 0 || id.len > MAX_ID || id.ptr[0] == '.') return false;
     for (size_t i = 0; i < id.len; i++) {
         char c = id.ptr[i];
         bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -75,10 +76,14 @@ static Err read_number(Store *store, Str execution, int64_t *out) {
 }
 
 Err store_claim(Store *store, Str execution, int64_t *owner) {
+    if (execution.len > MAX_ID) {
+        return err_make(ERR_USAGE, "an id of an execution has at most %d characters, not %zu",
+                        MAX_ID, execution.len);
+    }
     if (!id_is_safe(execution)) {
         return err_make(ERR_USAGE,
                         "'" STR_FMT "' cannot be the id of an execution: use letters, digits, "
-                        "'-', '_' and '.', at most 200",
+                        "'-', '_' and '.'",
                         STR_ARG(execution));
     }
     Arena scratch = {0};
