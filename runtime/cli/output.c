@@ -7,6 +7,8 @@
 #include "base/file.h"
 #include "cli/cli.h"
 
+enum { MAX_PLACE_SHOWN = 64 };  // loops in loops: the depth of YAML ends before
+
 static void say(Cli *cli, const char *word, const char *colour, Str text) {
     Buffer line = {0};
     cli_progress_end(cli);
@@ -157,13 +159,32 @@ static void add_span(Buffer *out, const Engine *engine, RunId run) {
     cli_duration(out, end - changes[0].time_ms);
 }
 
-static void add_runs(Buffer *out, const Engine *engine) {
+// "[outer][inner]": the iterations of the loops a run stands in.
+static void add_place(const Cli *cli, Buffer *out, const Engine *engine, RunId run) {
+    Str values[MAX_PLACE_SHOWN];
+    uint32_t count = 0;
+    int64_t index = 0;
+    RunId at = {0};
+    FrameView frame;
+    if (!engine_frame_of(engine, run, &values[0], &index, &at)) return;
+    for (count = 1; count < MAX_PLACE_SHOWN && engine_frame(engine, at, &frame); count++) {
+        values[count] = frame.value;
+        at = frame.parent;
+    }
+    while (count-- > 0) {
+        buffer_add_char(out, '[');
+        cli_add_plain(cli, out, values[count]);
+        buffer_add_char(out, ']');
+    }
+}
+
+static void add_runs(const Cli *cli, Buffer *out, const Engine *engine) {
     TaskRunView view;
     for (uint32_t i = 0; engine_run_at(engine, i, &view); i++) {
         if (view.task.len == 0) continue;
         Buffer name = {0};
         buffer_add(&name, view.task);
-        if (view.has_value) buffer_printf(&name, "[" STR_FMT "]", STR_ARG(view.value));
+        add_place(cli, &name, engine, view.id);
         buffer_printf(out, "  %-32.*s %-9s", (int)name.len, name.ptr, state_name(view.state));
         buffer_release(&name);
         if (view.attempts > 1) buffer_printf(out, " %d attempts ", view.attempts);
@@ -223,15 +244,18 @@ void cli_show_result(Cli *cli, const Execution *execution, bool with_runs, RunEn
             buffer_printf(&out, "task '" STR_FMT "'%s", STR_ARG(reason.task),
                           reason.message.len > 0 ? ": " : "");
         }
-        buffer_add(&out, reason.message);
+        cli_add_plain(cli, &out, reason.message);
         buffer_add_char(&out, '\n');
     }
-    if (with_runs) add_runs(&out, engine);
+    if (with_runs) add_runs(cli, &out, engine);
     const Value *outputs = engine_outputs(engine);
     if (outputs != NULL && outputs->kind == VALUE_MAP && outputs->as.map->count > 0) {
         Value map = value_map(&cli->arena);
         value_map_set(&cli->arena, map, STR("outputs"), *outputs);
-        yaml_write(&out, map);
+        Buffer text = {0};
+        yaml_write(&text, map);
+        cli_add_plain(cli, &out, buffer_str(&text));
+        buffer_release(&text);
     }
     add_next(&out, execution, end);
     cli_write(cli, buffer_str(&out));

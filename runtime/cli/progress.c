@@ -73,6 +73,21 @@ static void add_time(const Cli *cli, int64_t time_ms, Buffer *out) {
     out->len = start + 8;
 }
 
+void cli_add_plain(const Cli *cli, Buffer *out, Str text) {
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        unsigned char next = i + 1 < text.len ? (unsigned char)text.ptr[i + 1] : 0;
+        bool is_c1 = c == 0xc2 && next >= 0x80 && next < 0xa0;  // U+0080 to U+009F in UTF-8
+        bool is_control = (c < 0x20 && c != '\t' && c != '\n') || c == 0x7f || is_c1;
+        if (!is_control) {
+            buffer_add_char(out, (char)c);
+        } else if (!cli->is_terminal) {
+            buffer_printf(out, "\\x%02x", is_c1 ? next : c);
+        }
+        if (is_c1) i++;
+    }
+}
+
 void cli_log_text(const Cli *cli, const LogLine *line, Str value, Buffer *out) {
     if (cli->has_colour) buffer_printf(out, "\x1b[2m");
     add_time(cli, line->time_ms, out);
@@ -85,20 +100,14 @@ void cli_log_text(const Cli *cli, const LogLine *line, Str value, Buffer *out) {
     }
     if (line->task.len > 0) {
         buffer_add(out, line->task);
-        if (value.len > 0) buffer_printf(out, "[" STR_FMT "]", STR_ARG(value));
+        if (value.len > 0) {
+            buffer_add_char(out, '[');
+            cli_add_plain(cli, out, value);
+            buffer_add_char(out, ']');
+        }
         buffer_add(out, STR(": "));
     }
-    // Control characters of a task's output must not steer the terminal.
-    for (size_t i = 0; i < line->message.len; i++) {
-        unsigned char c = (unsigned char)line->message.ptr[i];
-        bool is_control = c < 0x20 && c != '\t' && c != '\n';
-        if (is_control || c == 0x7f) {
-            if (cli->is_terminal) continue;
-            buffer_printf(out, "\\x%02x", c);
-        } else {
-            buffer_add_char(out, (char)c);
-        }
-    }
+    cli_add_plain(cli, out, line->message);
     buffer_add_char(out, '\n');
 }
 
@@ -112,7 +121,12 @@ static void on_log(void *self, const RunLog *log) {
 
 static Str run_name(Cli *cli, Str task, Str value) {
     if (value.len == 0) return str_dup(&cli->arena, task);
-    return str_printf(&cli->arena, STR_FMT "[" STR_FMT "]", STR_ARG(task), STR_ARG(value));
+    Buffer plain = {0};
+    cli_add_plain(cli, &plain, value);
+    Str name = str_printf(&cli->arena, STR_FMT "[" STR_FMT "]", STR_ARG(task),
+                          STR_ARG(buffer_str(&plain)));
+    buffer_release(&plain);
+    return name;
 }
 
 enum { RUNNING_SHOWN = 12 };  // names kept for the status line; more are counted when they end
