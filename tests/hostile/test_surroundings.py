@@ -35,6 +35,26 @@ tasks:
 """
 
 
+ESCAPES = """id: escapes
+namespace: test
+tasks:
+  - id: each
+    type: io.kestra.plugin.core.flow.ForEach
+    values: ["a\\e[31m"]
+    tasks:
+      - id: say
+        type: io.kestra.plugin.core.debug.Return
+        format: "{{ taskrun.value }}"
+  - id: fail
+    type: io.kestra.plugin.core.execution.Fail
+    errorMessage: "x\\e]0;title\\a"
+outputs:
+  - id: said
+    type: STRING
+    value: "shown\\x9b"
+"""
+
+
 def compiled(folder, text):
     for program in (flowtest.FLOWC, flowtest.FLOWRUN):
         if not Path(program).exists():
@@ -138,6 +158,62 @@ def test_ids_that_are_none_are_refused():
             assert "id of an execution" in done.stderr, done.stderr[-300:]
         done = shell('"$FLOWRUN" list --state-dir $DIR/state', folder)
         assert done.stdout == "no executions\n", done.stdout
+
+
+def test_a_pipe_is_written_to_and_not_replaced():
+    with flowtest.temporary() as folder:
+        compiled(folder, QUICK)
+        pipe = Path(folder) / "pipe"
+        os.mkfifo(pipe)
+        reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE)
+        flowtest.run([flowtest.FLOWC, "compile", Path(folder) / "flow.yaml", "-o", pipe], check=0)
+        bytes_read, _ = reader.communicate(timeout=20)
+        assert bytes_read == (Path(folder) / "flow.flowc").read_bytes()
+        assert pipe.is_fifo()
+
+
+def test_no_text_of_a_task_steers_the_terminal():
+    with flowtest.temporary() as folder:
+        compiled(folder, ESCAPES)
+        done = shell('"$FLOWRUN" run $DIR/flow.flowc --id x --state-dir $DIR/state 2>&1;'
+                     '"$FLOWRUN" show x --state-dir $DIR/state; "$FLOWRUN" logs x --state-dir $DIR/state', folder)
+        assert "say[a\\x1b[31m]" in done.stdout and "shown\\x9b" in done.stdout, done.stdout
+        bad = [c for c in done.stdout if ord(c) < 32 and c not in "\t\n" or 0x7f <= ord(c) < 0xa0]
+        assert not bad, f"{bad} in {done.stdout!r}"
+
+
+def test_another_user_can_look_at_nothing():
+    with flowtest.temporary() as folder:
+        artifact = compiled(folder, SLOW)
+        options = {}
+        if os.geteuid() == 0:
+            os.chmod(folder, 0o755)
+            os.mkdir(Path(folder) / "state", 0o700)
+            os.chown(Path(folder) / "state", 65534, 65534)
+            os.chown(artifact, 65534, 65534)
+            programs = Path(folder) / "bin"
+            programs.mkdir()
+            shutil.copy(flowtest.FLOWRUN, programs)
+            options = {"user": 65534, "group": 65534, "extra_groups": [], "cwd": "/"}
+            running = subprocess.Popen([programs / "flowrun", "run", artifact, "--id", "x", "--state-dir",
+                                        Path(folder) / "state"],
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+        else:
+            running = start(folder, artifact)
+        running.stderr.readline()
+        children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+        for process in (running.pid, *children[:1]):
+            # What is not dumpable belongs to root in /proc: no debugger of the same user can attach.
+            assert os.stat(f"/proc/{process}/mem").st_uid == 0, process
+            limits = Path(f"/proc/{process}/limits").read_text() if os.geteuid() == 0 else ""
+            core = [line.split()[4:6] for line in limits.splitlines() if line.startswith("Max core")]
+            assert core in ([], [["0", "0"]]), core
+        _, errors = running.communicate(timeout=30)
+        assert running.returncode == 0, errors
+        for where, folders, files in os.walk(Path(folder) / "state"):
+            for name in folders + files:
+                mode = os.lstat(Path(where) / name).st_mode
+                assert mode & 0o077 == 0, f"{where}/{name}: {mode:o}"
 
 
 flowtest.main()
