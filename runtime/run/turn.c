@@ -320,7 +320,7 @@ static void apply_incoming(Execution *execution, Events *batch) {
     }
 }
 
-// Until nothing is left that can be done inside, or the turn has been long enough.
+// Until nothing is left that can be done inside, or the turn has been long enough: false.
 static bool decide(Execution *execution, Events *batch) {
     Runtime *runtime = execution->runtime;
     Turn *turn = &execution->turn;
@@ -335,37 +335,18 @@ static bool decide(Execution *execution, Events *batch) {
         }
         for (uint32_t i = 0; i < actions.count; i++) act_now(execution, &actions.items[i]);
         if (turn->applied == turn->incoming.count) return true;
-        if (batch->count >= TURN_EVENTS) return false;
-        if (runtime->clock->mono_ms(runtime->clock->self) - started >= TURN_MS) return false;
+        bool is_long = batch->count >= TURN_EVENTS ||
+                       runtime->clock->mono_ms(runtime->clock->self) - started >= TURN_MS;
+        if (!is_long) continue;
+        // All that was reported goes into this commit: an effect waits for nothing but its own.
+        apply_incoming(execution, batch);
+        return false;
     }
 }
 
 static void perform(Execution *execution, Turn *turn) {
     for (uint32_t i = 0; i < turn->after.count; i++) act_after(execution, &turn->after.items[i]);
     turn->after.count = 0;
-}
-
-static Event copy_event(const Event *event, Arena *arena) {
-    Event copy = *event;
-    copy.id = str_dup(arena, event->id);
-    copy.task = str_dup(arena, event->task);
-    copy.text = str_dup(arena, event->text);
-    copy.error_class = str_dup(arena, event->error_class);
-    copy.value = value_copy(arena, event->value);
-    copy.more = value_copy(arena, event->more);
-    return copy;
-}
-
-// What is not applied yet moves on, so that a fixpoint in many turns needs the memory of one.
-static void carry_over(Execution *execution) {
-    Turn old = execution->turn;
-    Turn next = {0};
-    for (uint32_t i = old.applied; i < old.incoming.count; i++) {
-        *LIST_ADD(&next.arena, &next.incoming, Event) =
-            copy_event(&old.incoming.items[i], &next.arena);
-    }
-    execution->turn = next;
-    arena_release(&old.arena);
 }
 
 static Err one_turn(Execution *execution, bool *is_done) {
@@ -402,19 +383,12 @@ void turn_run(Execution *execution) {
         runtime_fail(runtime, err);
         return;
     }
-    if (!is_done) {
-        perform(execution, &execution->turn);
-        carry_over(execution);
-        compact(execution);
-        turn_schedule(execution);
-        return;
-    }
     Turn done = execution->turn;
     execution->turn = (Turn){0};
     perform(execution, &done);
     arena_release(&done.arena);
     compact(execution);
-    if (execution->turn.incoming.count > 0) turn_schedule(execution);
+    if (!is_done || execution->turn.incoming.count > 0) turn_schedule(execution);
     if (execution->is_finished) child_finished(execution);
     runtime_set_timer(runtime);
 }

@@ -14,6 +14,7 @@ typedef struct World {
     char folder[64];
     char state[96], artifact[96], journal[96], result[96];
     Arena arena;
+    const Clock *clock;
 } World;
 
 typedef struct Killer {
@@ -95,7 +96,8 @@ static void describe(Value result, Buffer *out) {
 static Err open_runtime(const World *world, Killer *killer, StoreSeam *seam, Runtime **out) {
     static const RunConfig config = {.batch_ms = 100};
     *seam = (StoreSeam){at_point, killer};
-    RuntimeOptions options = {.config = &config, .state_folder = world->state, .seam = seam};
+    RuntimeOptions options = {
+        .config = &config, .state_folder = world->state, .seam = seam, .clock = world->clock};
     return runtime_new(&options, out);
 }
 
@@ -248,8 +250,22 @@ static void check_journal(World *world, int resolved) {
     assert_true(more <= (uint32_t)resolved);
 }
 
-static void a_kill_at_any_point_ends_like_no_kill(void **state) {
-    World *world = *state;
+static int64_t wall_time(void *self) {
+    (void)self;
+    return clock_system()->wall_ms(clock_system()->self);
+}
+
+static int64_t jumping_time(void *self) {
+    int64_t *now = self;
+    return *now += 1000;
+}
+
+static void some_bytes(void *self, void *out, size_t len) {
+    (void)self;
+    clock_system()->random(clock_system()->self, out, len);
+}
+
+static void check_points(World *world, int step) {
     build_flow(world);
     start_anew(world);
     assert_int_equal(in_child(world, 0), 0);
@@ -262,7 +278,7 @@ static void a_kill_at_any_point_ends_like_no_kill(void **state) {
     assert_true(points > 30);
     int clean = 0;
     int unknown = 0;
-    for (long at = 1; at <= points; at++) {
+    for (long at = 1; at <= points; at += step) {
         start_anew(world);
         assert_int_equal(in_child(world, at), -1);
         int status = in_child(world, 0);
@@ -278,13 +294,29 @@ static void a_kill_at_any_point_ends_like_no_kill(void **state) {
         check_journal(world, resolved);
         *(resolved > 0 ? &unknown : &clean) += 1;
     }
-    print_message("%d points: %d resumed by themselves, %d after `resolve --as retry`\n", points,
-                  clean, unknown);
+    print_message("%d of %d points: %d resumed by themselves, %d after `resolve --as retry`\n",
+                  clean + unknown, points, clean, unknown);
 }
+
+static void a_kill_at_any_point_ends_like_no_kill(void **state) {
+    check_points(*state, 1);
+}
+
+static void so_it_does_where_every_turn_is_cut_as_early_as_can_be(void **state) {
+    World *world = *state;
+    int64_t now = 0;
+    const Clock hasty = {wall_time, jumping_time, some_bytes, &now};
+    world->clock = &hasty;
+    check_points(world, 3);
+    world->clock = NULL;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_kill_at_any_point_ends_like_no_kill, setup, teardown),
+        TEST(a_kill_at_any_point_ends_like_no_kill),
+        TEST(so_it_does_where_every_turn_is_cut_as_early_as_can_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
