@@ -283,11 +283,14 @@ static ExprType *infer_ternary(Env *env, Expr *expr) {
     Expr *condition = expr->args.items[0].value;
     ExprType *asked = infer(env, condition);
     const Fact *facts = env->facts;
+    bool was = env->is_in_arm;
+    env->is_in_arm = true;
     env->facts = facts_of(env, condition, true, facts);
     ExprType *yes = infer(env, expr->args.items[1].value);
     env->facts = facts_of(env, condition, false, facts);
     ExprType *no = infer(env, expr->args.items[2].value);
     env->facts = facts;
+    env->is_in_arm = was;
     ExprType *type = new_type(env, type_join(env->check->arena, yes->typed.type, no->typed.type));
     type->typed.effects = asked->typed.effects;
     join_taint(type, yes);

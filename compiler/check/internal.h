@@ -46,6 +46,7 @@ typedef struct Env {
     LIST_OF(Macro) * macros;
     bool is_guarded;  // an undefined value is caught around here
     bool is_base;     // the name is asked for a member at once
+    bool is_in_arm;   // evaluated only where a condition says so
     uint32_t depth;
 } Env;
 

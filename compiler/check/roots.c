@@ -378,13 +378,16 @@ static void unknown_root(Env *env, const Expr *expr) {
                  "'outputs' does not exist here: no task has run when inputs are resolved");
         return;
     }
-    Diag *diag = diag_add(env->check->diags, "E0305", DIAG_ERROR, expr->span,
-                          "unknown name '" STR_FMT "'", STR_ARG(name));
     Nearest nearest = nearest_to(name);
     for (size_t i = 0; i < COUNT(roots); i++) nearest_offer(&nearest, str_from(roots[i]));
     for (const Local *local = env->locals; local != NULL && !local->is_wall; local = local->up) {
         nearest_offer(&nearest, local->name);
     }
+    // A flow whose other arm is taken succeeds: `{{ ok ? 'fine' : ko }}` fails on purpose.
+    bool may_succeed = env->is_in_arm && !env->is_base && nearest.name.len == 0;
+    Diag *diag = diag_add(env->check->diags, "E0305", may_succeed ? DIAG_WARNING : DIAG_ERROR,
+                          expr->span, "unknown name '" STR_FMT "'", STR_ARG(name));
+    if (may_succeed) diag_note(diag, "the task fails where this arm is taken");
     if (nearest.name.len > 0) {
         diag_suggest(diag, nearest.name);
         // What was probably meant is used; which of its members is not known here.

@@ -127,6 +127,12 @@ static bool is_common(const Property *property) {
 }
 
 static void add_property(Planner *planner, LeafSpec *spec, Property property, Str name) {
+    if (!str_eq(property.name, name) && property.schema != NULL) {
+        Prop *renamed = arena_new(planner->arena, Prop);  // a leaf goes by the name of the schema
+        *renamed = *property.schema;
+        renamed->name = name;
+        property.schema = renamed;
+    }
     property.name = name;
     *LIST_ADD(planner->arena, &spec->properties, Property) = property;
 }

@@ -7,6 +7,15 @@ static void refuse(const Rule *rule, const Node *at, Diags *diags, const InputDe
              what);
 }
 
+// What a file can be by default: a file that is there before the run, or what is known then only.
+static bool is_file_uri(Str text) {
+    static const char *const schemes[] = {"nsfile:", "file:", "kestra:"};
+    for (size_t i = 0; i < COUNT(schemes); i++) {
+        if (str_starts_with(text, str_from(schemes[i]))) return true;
+    }
+    return text.len == 0 || str_find(text, STR("{{"), 0) != STR_NOT_FOUND;
+}
+
 static void check_type(const Rule *rule, const InputDecl *input, Diags *diags) {
     bool is_select = input->type == INPUT_SELECT || input->type == INPUT_MULTISELECT;
     if (is_select && input->values == NULL && input->expression == NULL) {
@@ -20,6 +29,11 @@ static void check_type(const Rule *rule, const InputDecl *input, Diags *diags) {
     if (input->type == INPUT_ARRAY && input->item_type == INPUT_ARRAY) {
         const Node *item = rule_member(input->node, "itemType");
         if (item != NULL) refuse(rule, item, diags, input, "cannot be a list of lists");
+    }
+    if (input->type == INPUT_FILE && input->defaults != NULL &&
+        input->defaults->type == YAML_SCALAR && !is_file_uri(input->defaults->text)) {
+        refuse(rule, input->defaults, diags, input,
+               "is a file: its default can be a URI only, such as 'nsfile:///name'");
     }
     if (input->type != INPUT_FORM) return;
     if (input->defaults != NULL)

@@ -273,7 +273,12 @@ void fold_child_ended(Engine *engine, const Event *event) {
 void fold_paused(Engine *engine, const Event *event) {
     uint32_t number = table_find_run(engine, event->run);
     if (number == NO_RUN) return;
-    run_of(engine, number)->message = fold_keep(engine, event->text);
+    Run *run = run_of(engine, number);
+    run->message = fold_keep(engine, event->text);
+    // A Pause begins like any other task.
+    if (run->state == STATE_CREATED) {
+        fold_change_state(engine, number, STATE_RUNNING, event->time_ms);
+    }
     fold_change_state(engine, number, STATE_PAUSED, event->time_ms);
 }
 

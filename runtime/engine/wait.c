@@ -45,17 +45,32 @@ void pause_begin(Engine *engine, uint32_t number) {
                                                   : STR("waits for a person")});
 }
 
+// A failure that its own errors and finally see; without them it is the end.
+static void fail_level(Engine *engine, uint32_t number, Str text) {
+    const Run *run = run_of(engine, number);
+    const PlanNode *node = node_of(engine, run);
+    if (node->errors == 0 && node->finally == 0) {
+        run_fail(engine, number, text);
+        return;
+    }
+    turn_decide(engine, (Event){.kind = EVENT_TASKSTATE,
+                                .run = run->id,
+                                .state = STATE_RUNNING,
+                                .is_error = true,
+                                .text = text});
+}
+
 static void expire(Engine *engine, uint32_t number) {
     PauseRule rule;
     if (!read_rule(engine, number, &rule)) return;
     const Run *run = run_of(engine, number);
     if (rule.duration == 0) {
-        run_fail(engine, number, STR("nobody resumed it before its timeout"));
+        fail_level(engine, number, STR("nobody resumed it before its timeout"));
     } else if (str_eq(rule.behavior, STR("WARN"))) {
         run_set_state(engine, number, run_with_flags(node_of(engine, run), STATE_WARNING),
                       (Str){0});
     } else if (str_eq(rule.behavior, STR("FAIL"))) {
-        run_fail(engine, number, STR("nobody resumed it in its duration"));
+        fail_level(engine, number, STR("nobody resumed it in its duration"));
     } else if (str_eq(rule.behavior, STR("CANCEL")) && state_is_terminal(engine->state)) {
         run_set_state(engine, number, STATE_CANCELLED, (Str){0});  // in afterExecution
     } else if (str_eq(rule.behavior, STR("CANCEL"))) {

@@ -94,7 +94,9 @@ static bool order_of(const Resolver *resolver, const PlanInput *input, Value val
     return true;
 }
 
-static Err check_bounds(const Resolver *resolver, const PlanInput *input, Value value) {
+// `received` is the value as it was given.
+static Err check_bounds(const Resolver *resolver, const PlanInput *input, Value value,
+                        Value received) {
     bool is_point =
         input->type == INPUT_DATETIME || input->type == INPUT_DATE || input->type == INPUT_TIME;
     Str min = plan_text(resolver->plan, input->min);
@@ -102,13 +104,13 @@ static Err check_bounds(const Resolver *resolver, const PlanInput *input, Value 
     int order = 0;
     if ((input->flags & INPUT_HAS_MIN) != 0 && order_of(resolver, input, value, min, &order) &&
         order < 0) {
-        return fault(resolver, input, is_point ? "after" : "min", min, value,
+        return fault(resolver, input, is_point ? "after" : "min", min, received,
                      str_printf(resolver->arena, "must be %s " STR_FMT,
                                 is_point ? "at or after" : "at least", STR_ARG(min)));
     }
     if ((input->flags & INPUT_HAS_MAX) != 0 && order_of(resolver, input, value, max, &order) &&
         order > 0) {
-        return fault(resolver, input, is_point ? "before" : "max", max, value,
+        return fault(resolver, input, is_point ? "before" : "max", max, received,
                      str_printf(resolver->arena, "must be %s " STR_FMT,
                                 is_point ? "at or before" : "at most", STR_ARG(max)));
     }
@@ -305,11 +307,16 @@ static Err convert_and_check(const Resolver *resolver, const PlanInput *input, S
         if (str_starts_with(text, STR("expected"))) {
             message = str_dup(resolver->arena, str_slice(text, 0, cut));
         }
-        return fault(resolver, input, "type", str_from(input_type_name(type)), *value, message);
+        bool is_item = type == INPUT_ARRAY && str_starts_with(text, STR("element "));
+        InputType wanted = is_item ? (InputType)input->item_type : type;
+        if (is_item) message = str_dup(resolver->arena, text);
+        return fault(resolver, input, is_item ? "itemType" : "type",
+                     str_from(input_type_name(wanted)), *value, message);
     }
     if (err.code != ERR_NONE) return err;
+    Value received = *value;
     *value = converted;
-    TRY(check_bounds(resolver, input, converted));
+    TRY(check_bounds(resolver, input, converted, received));
     if (converted.kind == VALUE_TEXT) {
         TRY(check_pattern(resolver, input, converted, converted.as.text));
     }

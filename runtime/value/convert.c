@@ -348,14 +348,28 @@ static Err input_int(Value in, Value *out) {
     return err_none();
 }
 
+// A number of 32 bits as the shortest decimal that reads back as it: 3.14 stays 3.14.
+static double shortest_float(double number) {
+    float narrow = (float)number;
+    if (!isfinite(narrow)) return (double)narrow;
+    char text[32];
+    double wide = (double)narrow;
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)narrow);
+        wide = strtod(text, NULL);
+        if ((float)wide == narrow) break;
+    }
+    return wide;
+}
+
 // Java's Float.parseFloat: 32 bits; a trailing f or d is allowed.
 static Err input_float(Value in, Value *out) {
     if (in.kind == VALUE_INT) {
-        *out = value_float((double)(float)in.as.integer);
+        *out = value_float(shortest_float((double)in.as.integer));
         return err_none();
     }
     if (in.kind == VALUE_FLOAT) {
-        *out = value_float((double)(float)in.as.real);
+        *out = value_float(shortest_float(in.as.real));
         return err_none();
     }
     if (in.kind != VALUE_TEXT) return mismatch("a number", in);
@@ -364,7 +378,7 @@ static Err input_float(Value in, Value *out) {
     Value parsed = value_null();
     Err err = to_float(value_text(text), &parsed);
     if (err.code != ERR_NONE || parsed.kind != VALUE_FLOAT) return mismatch("a number", in);
-    *out = value_float((double)(float)parsed.as.real);
+    *out = value_float(shortest_float(parsed.as.real));
     return err_none();
 }
 
