@@ -74,10 +74,22 @@ static void check_webhook(const Rule *rule, const TriggerDecl *trigger, Diags *d
     }
 }
 
+// A batch is complete by its count or by time.
+static void check_batch(const Rule *rule, const TriggerDecl *trigger, Diags *diags) {
+    if (trigger->type == NULL) return;
+    if (!str_ends_with(trigger->type->name, STR(".trigger.BatchWebhook"))) return;
+    if (properties_find(&trigger->properties, STR("eventsCount")) != NULL) return;
+    if (properties_find(&trigger->properties, STR("pollingInterval")) != NULL) return;
+    diag_add(diags, rule->code, rule->level, trigger->id_span,
+             "a BatchWebhook needs 'eventsCount' or 'pollingInterval': without them no batch is "
+             "ever complete");
+}
+
 static void check(const Rule *rule, const Flow *flow, Diags *diags) {
     if (flow->has_holes) return;
     for (uint32_t i = 0; i < flow->triggers.count; i++) {
         check_trigger(rule, flow->triggers.items[i], diags);
+        check_batch(rule, flow->triggers.items[i], diags);
         check_webhook(rule, flow->triggers.items[i], diags);
     }
     for (uint32_t i = 0; flow->sla != NULL && i < flow->sla->items.count; i++) {
