@@ -1,5 +1,6 @@
 """Odd surroundings: closed streams, readers that leave, a state directory that moves. Nothing is lost in silence."""
 
+import base64
 import os
 import shutil
 import signal
@@ -34,6 +35,18 @@ tasks:
     message: it went on
 """
 
+
+SECRETS = """id: secrets
+namespace: test
+tasks:
+  - id: use
+    type: io.kestra.plugin.scripts.shell.Commands
+    env: {T: "{{ secret('TOKEN') }}"}
+    commands: ["env > DIR/use", "echo $T"]
+  - id: other
+    type: io.kestra.plugin.scripts.shell.Commands
+    commands: ["env > DIR/other"]
+"""
 
 ESCAPES = """id: escapes
 namespace: test
@@ -214,6 +227,45 @@ def test_another_user_can_look_at_nothing():
             for name in folders + files:
                 mode = os.lstat(Path(where) / name).st_mode
                 assert mode & 0o077 == 0, f"{where}/{name}: {mode:o}"
+
+
+def test_an_artifact_that_others_can_write_is_refused():
+    with flowtest.temporary() as folder:
+        artifact = compiled(folder, QUICK)
+        for mode, status in ((0o602, 3), (0o620, 3), (0o644, 0)):
+            artifact.chmod(mode)
+            done = shell('"$FLOWRUN" run $DIR/flow.flowc --state-dir $DIR/state', folder)
+            assert done.returncode == status, f"{mode:o}: {done.returncode} {done.stderr}"
+            assert status == 0 or "chmod go-w" in done.stderr, done.stderr
+
+
+def test_a_state_directory_of_another_user_is_refused():
+    if os.geteuid() != 0:
+        flowtest.skip("only root can give a folder away")
+    with flowtest.temporary() as folder:
+        compiled(folder, QUICK)
+        state = Path(folder) / "state"
+        state.mkdir(mode=0o700)
+        os.chown(state, 65534, 65534)
+        done = shell('"$FLOWRUN" run $DIR/flow.flowc --state-dir $DIR/state', folder)
+        assert done.returncode == 74 and "belongs to another user" in done.stderr, done.stderr
+        assert list(state.iterdir()) == []
+
+
+def test_a_task_finds_no_secret_that_is_not_its_own():
+    with flowtest.temporary() as folder:
+        compiled(folder, SECRETS.replace("DIR", str(folder)))
+        token = "tok-0123456789"
+        done = flowtest.run([flowtest.FLOWRUN, "run", Path(folder) / "flow.flowc", "--state-dir", Path(folder) / "state"],
+                            env={"SECRET_TOKEN": base64.b64encode(token.encode()).decode()})
+        assert done.returncode == 0, done.stderr
+        assert token in (Path(folder) / "use").read_text()
+        for name in ("use", "other"):
+            seen = (Path(folder) / name).read_text()
+            assert "SECRET_TOKEN" not in seen, seen
+        assert token not in (Path(folder) / "other").read_text()
+        kept = b"".join(p.read_bytes() for p in (Path(folder) / "state").rglob("*") if p.is_file())
+        assert token.encode() not in kept and token not in done.stdout + done.stderr
 
 
 flowtest.main()
