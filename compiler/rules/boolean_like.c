@@ -17,7 +17,8 @@ static const char *read_as(const Node *node) {
         return is_octal || is_sexagesimal ? "another number" : NULL;
     }
     if (node->value.kind == VALUE_FLOAT) {
-        bool loses_zero = text.ptr[text.len - 1] == '0' &&
+        // `1.0` stays what it is.
+        bool loses_zero = text.ptr[text.len - 1] == '0' && text.ptr[text.len - 2] != '.' &&
                           str_find_char(text, '.', 0) != STR_NOT_FOUND &&
                           str_find_char(text, 'e', 0) == STR_NOT_FOUND;
         return loses_zero ? "a number without its last zero" : NULL;
