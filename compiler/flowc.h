@@ -22,7 +22,15 @@ typedef enum FlowStatus {
 
 typedef enum FlowLevel { FLOW_NOTE, FLOW_WARNING, FLOW_ERROR } FlowLevel;
 
-typedef enum FlowFormat { FLOW_TEXT, FLOW_ONELINE, FLOW_JSON } FlowFormat;
+typedef enum FlowFormat {
+    FLOW_TEXT,
+    FLOW_ONELINE,
+    FLOW_JSON,
+    FLOW_SARIF,
+    FLOW_GITHUB,
+    FLOW_GITLAB,
+    FLOW_JUNIT
+} FlowFormat;
 
 // Zero is valid and gives the defaults.
 typedef struct FlowSettings {

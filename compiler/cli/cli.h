@@ -36,7 +36,7 @@ typedef struct Option {
     const char *value;  // how the value is called in the help; NULL where there is none
     size_t offset;      // into the command's struct
     const char *help;
-    const char *choices;  // "text|oneline|json"; NULL: anything
+    const char *choices;  // "text|oneline|json|sarif|github|gitlab|junit"; NULL: anything
 } Option;
 
 typedef struct Command {
@@ -127,7 +127,7 @@ int print_findings(const Session *session, const CommonOptions *common, int fd);
          "FORMAT",                                                                                   \
          offsetof(Struct, common.format),                                                            \
          "how findings are printed",                                                                 \
-         "text|oneline|json"},                                                                       \
+         "text|oneline|json|sarif|github|gitlab|junit"},                                             \
         {OPTION_TEXT,                                                                                \
          "--color",                                                                                  \
          0,                                                                                          \

@@ -90,6 +90,9 @@ static void print_summary(const Session *session) {
     if (session->summary.ignored > 0) {
         buffer_printf(&line, ", %u ignored", session->summary.ignored);
     }
+    if (session->summary.baselined > 0) {
+        buffer_printf(&line, ", %u in the baseline", session->summary.baselined);
+    }
     if (session->summary.skipped > 0) {
         buffer_add(&line, STR("; "));
         add_count(&line, session->summary.skipped, "file");
@@ -107,6 +110,14 @@ int print_findings(const Session *session, const CommonOptions *common, int fd) 
         diags_render_json(&session->diags, &session->sources, &session->summary, &out);
     } else if (strcmp(format, "oneline") == 0) {
         diags_render_oneline(&session->diags, &session->sources, &out);
+    } else if (strcmp(format, "sarif") == 0) {
+        diags_render_sarif(&session->diags, &session->sources, &out);
+    } else if (strcmp(format, "github") == 0) {
+        diags_render_github(&session->diags, &session->sources, &out);
+    } else if (strcmp(format, "gitlab") == 0) {
+        diags_render_gitlab(&session->diags, &session->sources, &out);
+    } else if (strcmp(format, "junit") == 0) {
+        diags_render_junit(&session->diags, &session->sources, &session->summary, &out);
     } else {
         const DiagStyle style = {.colour = wants_colour(common->color, fd),
                                  .width = terminal_width(fd)};

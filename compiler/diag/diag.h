@@ -89,5 +89,36 @@ void diags_render_text(const Diags *diags, const Sources *sources, DiagStyle sty
 void diags_render_oneline(const Diags *diags, const Sources *sources, struct Buffer *out);
 void diags_render_json(const Diags *diags, const Sources *sources, const DiagSummary *summary,
                        struct Buffer *out);
+// SARIF 2.1.0, for code scanning.
+void diags_render_sarif(const Diags *diags, const Sources *sources, struct Buffer *out);
+// Workflow commands of GitHub Actions: annotations at the lines of a change.
+void diags_render_github(const Diags *diags, const Sources *sources, struct Buffer *out);
+// The code quality report of GitLab.
+void diags_render_gitlab(const Diags *diags, const Sources *sources, struct Buffer *out);
+// JUnit's XML: a suite per file, a failed case per finding.
+void diags_render_junit(const Diags *diags, const Sources *sources, const DiagSummary *summary,
+                        struct Buffer *out);
+
+// What a finding is about, whatever stands above it: code, file, the line without the white space
+// at its ends. The same for findings of one code on equal lines: they are counted.
+typedef struct DiagKey {
+    Str code, file, line;
+} DiagKey;
+DiagKey diag_key(const Diag *diag, const Sources *sources);
+bool diag_key_eq(DiagKey a, DiagKey b);
+// The file's name as reports want it: without "./" in front.
+Str diag_report_path(Str name);
+// Counts findings of equal keys. `DiagCounter counter = {.arena = …};` works.
+typedef struct DiagCounter {
+    Arena *arena;
+    struct DiagCount {
+        DiagKey key;
+        uint32_t hash;  // 0: a free slot
+        uint32_t count;
+    } * slots;
+    uint32_t used, capacity;
+} DiagCounter;
+// The count of a key, to be read and changed until the next call; 0 where it is new.
+uint32_t *diag_counter_at(DiagCounter *counter, DiagKey key);
 
 #endif

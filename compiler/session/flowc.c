@@ -159,6 +159,18 @@ char *flow_render(const FlowSession *session, FlowFormat format) {
     case FLOW_JSON:
         diags_render_json(&own->diags, &own->sources, &own->summary, &out);
         break;
+    case FLOW_SARIF:
+        diags_render_sarif(&own->diags, &own->sources, &out);
+        break;
+    case FLOW_GITHUB:
+        diags_render_github(&own->diags, &own->sources, &out);
+        break;
+    case FLOW_GITLAB:
+        diags_render_gitlab(&own->diags, &own->sources, &out);
+        break;
+    case FLOW_JUNIT:
+        diags_render_junit(&own->diags, &own->sources, &own->summary, &out);
+        break;
     }
     char *text = heap_dup(out.ptr == NULL ? "" : out.ptr, out.len);
     buffer_release(&out);
