@@ -98,6 +98,7 @@ typedef struct CommonOptions {
 SessionOptions session_options(const CommonOptions *common);
 // Writes the findings to `fd` in the format asked for, the summary line of text to standard error.
 int print_findings(const Session *session, const CommonOptions *common, int fd);
+void print_summary(const Session *session, const CommonOptions *common);  // to standard error
 
 #define COMMON_ROWS(Struct)                                                                          \
     {OPTION_TEXT,                                                                                    \

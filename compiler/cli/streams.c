@@ -77,10 +77,16 @@ static void add_count(Buffer *out, uint32_t count, const char *word) {
     buffer_printf(out, "%u %s%s", count, word, count == 1 ? "" : "s");
 }
 
-static void print_summary(const Session *session) {
+void print_summary(const Session *session, const CommonOptions *common) {
+    if (common->is_quiet) return;
     const uint32_t errors = diags_count(&session->diags, DIAG_ERROR);
     const uint32_t warnings = diags_count(&session->diags, DIAG_WARNING);
     Buffer line = {0};
+    if (session->summary.fixed > 0) {
+        buffer_printf(&line, "%u fixed in ", session->summary.fixed);
+        add_count(&line, session->summary.fixed_files, "file");
+        buffer_add(&line, STR("; "));
+    }
     if (errors > 0) add_count(&line, errors, "error");
     if (errors > 0 && warnings > 0) buffer_add(&line, STR(", "));
     if (warnings > 0) add_count(&line, warnings, "warning");
@@ -125,6 +131,6 @@ int print_findings(const Session *session, const CommonOptions *common, int fd) 
     }
     const int status = write_out(fd, &out);
     buffer_release(&out);
-    if (strcmp(format, "text") == 0) print_summary(session);
+    if (strcmp(format, "text") == 0) print_summary(session, common);
     return status;
 }

@@ -79,6 +79,7 @@ typedef struct DiagStyle {
 
 typedef struct DiagSummary {
     uint32_t files, skipped, ignored, baselined;
+    uint32_t fixed, fixed_files;  // fixes applied
     Str targets[4];
     uint32_t target_count;
 } DiagSummary;

@@ -45,6 +45,7 @@ static Err choose_targets(Session *session) {
 Err session_new(const SessionOptions *options, const char *start, Session **out) {
     Session *session = heap_alloc(1, sizeof *session);
     session->options = *options;
+    session->start = start;
     session->sources.arena = &session->arena;
     session->diags.arena = &session->arena;
     Err err = project_read(session, start);
@@ -61,6 +62,7 @@ Err session_new(const SessionOptions *options, const char *start, Session **out)
 
 void session_free(Session *session) {
     if (session == NULL) return;
+    for (uint32_t i = 0; i < session->worker_count; i++) session_free(session->workers[i]);
     if (session->parser != NULL) expr_parser_free(session->parser);
     Arena arena = session->arena;
     heap_free(session);
@@ -179,7 +181,7 @@ void session_report_unreadable(Session *session, Str name, Err err) {
     session->summary.files++;
 }
 
-static void check_file(Session *session, const SessionInput *input, const FoundFile *found) {
+void check_file(Session *session, const SessionInput *input, const FoundFile *found) {
     uint32_t file = 0;
     if (str_eq(found->path, STR("-"))) {
         file = sources_add(&session->sources, input->input_name, input->input);
@@ -190,6 +192,11 @@ static void check_file(Session *session, const SessionInput *input, const FoundF
             session_report_unreadable(session, found->path, err);
             return;
         }
+    }
+    if (input->fix != FIX_NONE) {
+        const Err err = fix_file(session, input, found->path, file, found->is_named);
+        if (session->write_error.code == ERR_NONE) session->write_error = err;
+        return;
     }
     Unit unit = {0};
     unit_check(session, &unit, file, found->is_named);
@@ -203,8 +210,12 @@ Err session_check(Session *session, const SessionInput *input) {
         if (err.code != ERR_NONE)
             session_report_unreadable(session, str_from(input->paths[i]), err);
     }
-    for (uint32_t i = 0; i < found.list.count; i++) {
-        check_file(session, input, &found.list.items[i]);
+    if (input->jobs > 1 && found.list.count > 1) {
+        TRY(parallel_check(session, input, &found));
+    } else {
+        for (uint32_t i = 0; i < found.list.count; i++) {
+            check_file(session, input, &found.list.items[i]);
+        }
     }
     diags_sort(&session->diags);
     return err_none();

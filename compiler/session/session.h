@@ -62,6 +62,10 @@ typedef struct Session {
     Catalog *catalog;
     ExprParser *parser;
     uint32_t targets;
+    const char *start;         // as given to session_new()
+    struct Session **workers;  // of threads: findings point into them
+    uint32_t worker_count;
+    Err write_error;  // the first file that could not be written; the others were
 } Session;
 
 // ERR_USAGE for options that make no sense. `start` is a path from which the project file is looked
@@ -71,12 +75,18 @@ void session_free(Session *session);
 
 // --- checking -----------------------------------------------------------------------------------
 
+// Safe suggestions: left, applied to files, or shown as a unified diff.
+typedef enum FixMode { FIX_NONE, FIX_WRITE, FIX_DIFF } FixMode;
+
 // A file or folder to check; "-" takes `input`, named `input_name`.
 typedef struct SessionInput {
     const char *const *paths;
     size_t count;
     Str input;
     Str input_name;
+    uint32_t jobs;  // threads; 0 and 1: none but this one
+    FixMode fix;
+    Buffer *out;  // FIX_DIFF: the diffs; FIX_WRITE: what became of `input`
 } SessionInput;
 
 // Checks all of it. Findings, sorted, are in session->diags, counts in session->summary.
@@ -153,8 +163,32 @@ typedef struct IgnoreRules {
 void ignore_add(Arena *arena, IgnoreRules *rules, Str folder, Str text);
 bool ignore_matches(const IgnoreRules *rules, Str path, bool is_folder);
 
+// --- fixing -------------------------------------------------------------------------------------
+
+// Checks the newest source and applies safe suggestions until nothing changes; then that source is
+// the fixed text, and findings are those of it. Gives the number of fixes.
+uint32_t fix_text(Session *session, uint32_t file, bool is_named);
+// The same for a file, and what `input` asks for: writing it, or a diff.
+MUST_CHECK Err fix_file(Session *session, const SessionInput *input, Str path, uint32_t file,
+                        bool is_named);
+// Replaces a file's bytes: links are not followed out of the project, and what changed meanwhile is
+// left as it is (both ERR_CONFLICT).
+MUST_CHECK Err fix_write(Session *session, Str path, Str before, Str after);
+
+// --- the baseline -------------------------------------------------------------------------------
+
+// Takes the findings that a file knows off the list and counts them. ERR_NOT_FOUND, ERR_USAGE (no
+// baseline).
+MUST_CHECK Err baseline_apply(Session *session, const char *path);
+// Writes all findings to a file, and takes them off the list too.
+MUST_CHECK Err baseline_write(Session *session, const char *path);
+
 // --- used inside --------------------------------------------------------------------------------
 
+// One file of session_check(), on top of what was found before.
+void check_file(Session *session, const SessionInput *input, const FoundFile *found);
+// All files, by input->jobs threads; sources and findings as one thread would leave them.
+MUST_CHECK Err parallel_check(Session *session, const SessionInput *input, const FoundFiles *found);
 // A path that cannot be read: E0001, E0002.
 void session_report_unreadable(Session *session, Str name, Err err);
 MUST_CHECK Err project_read(Session *session, const char *start);
