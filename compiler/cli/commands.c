@@ -1,16 +1,15 @@
 // commands.c - the registry of commands, `flowc` without one, help, misspelt names.
 #include <string.h>
 
-#include "base/file.h"
 #include "cli/cli.h"
 
 static const Command *const commands[] = {
-    &command_check,   &command_compile, &command_run, &command_eval,
-    &command_explain, &command_docs,    &command_new, &command_keygen,
+    &command_check, &command_compile, &command_run,    &command_eval, &command_explain,
+    &command_docs,  &command_new,     &command_keygen, &command_fmt,
 };
 
 // Named in the contract, not there yet.
-static const char *const later[] = {"fmt", "graph", "schema", "catalog", "diff", "test", "lsp"};
+static const char *const later[] = {"graph", "schema", "catalog", "diff", "test", "lsp"};
 
 const Command *const *commands_all(size_t *count) {
     *count = COUNT(commands);
@@ -54,7 +53,6 @@ static int unknown_command(const char *name) {
 }
 
 int flowc_main(int argc, char **argv) {
-    file_hold_standard();
     if (argc < 2) {
         print_usage(stderr);
         return STATUS_USAGE;

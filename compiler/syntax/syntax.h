@@ -87,6 +87,9 @@ bool node_is_null(const Node *node);
 Span scalar_span(const Node *scalar, uint32_t start, uint32_t len);
 // The user's word: "list", "map", "text", "integer", "boolean", "number", "null".
 const char *node_kind_name(const Node *node);
+// A source laid out anew: the text in *out, which means the same. False, and the text as it is,
+// where the tree has holes or the layout cannot be changed with certainty.
+bool syntax_format(const Sources *sources, const Tree *tree, Arena *arena, Str *out);
 // As a Value (maps, lists, resolved scalars).
 Value node_to_value(const Node *node, Arena *arena);
 
