@@ -9,14 +9,16 @@
 
 #include "syntax/syntax.h"
 
-enum { STEP = 2, UNSET = -1 };
+// A comment looks back that many placed lines for one that it belongs to.
+enum { STEP = 2, UNSET = -1, LOOK_BACK_MAX = 1000 };
 
 typedef struct Line {
     uint32_t start, end;  // without its end
     uint32_t next;        // where the next one begins
     uint32_t indent;
-    int32_t want;   // the indentation to be; UNSET: nobody placed it
-    int32_t shift;  // of lines inside
+    int32_t want;            // the indentation to be; UNSET: nobody placed it
+    int32_t shift;           // of lines inside
+    uint32_t before, after;  // the nearest placed lines: their number + 1; 0 where there is none
     bool is_inside, is_blank, is_comment;
 } Line;
 
@@ -211,6 +213,19 @@ static bool is_structure(const Line *line) {
     return !line->is_blank && !line->is_comment && !line->is_inside && line->want != UNSET;
 }
 
+static void link_structure(Format *format) {
+    uint32_t last = 0;
+    for (uint32_t i = 0; i < format->count; i++) {
+        format->lines[i].before = last;
+        if (is_structure(&format->lines[i])) last = i + 1;
+    }
+    last = 0;
+    for (uint32_t i = format->count; i > 0; i--) {
+        format->lines[i - 1].after = last;
+        if (is_structure(&format->lines[i - 1])) last = i;
+    }
+}
+
 // Where a comment that stood at `indent` belongs after `line` was moved: beside it, or beside what
 // follows its dashes.
 static bool fits(const Format *format, const Line *line, uint32_t indent, int32_t *want) {
@@ -230,21 +245,19 @@ static bool fits(const Format *format, const Line *line, uint32_t indent, int32_
 
 static int32_t place_of_comment(const Format *format, uint32_t number) {
     const uint32_t indent = format->lines[number].indent;
+    const Line *next =
+        format->lines[number].after == 0 ? NULL : &format->lines[format->lines[number].after - 1];
+    if (next != NULL && next->indent == indent) return next->want;
     int32_t want = 0;
-    uint32_t next = number + 1;
-    while (next < format->count && !is_structure(&format->lines[next])) next++;
-    if (next < format->count && format->lines[next].indent == indent) {
-        return format->lines[next].want;
-    }
-    for (uint32_t i = number; i > 0; i--) {
-        const Line *line = &format->lines[i - 1];
-        if (!is_structure(line)) continue;
+    uint32_t at = format->lines[number].before;
+    for (uint32_t i = 0; at > 0 && i < LOOK_BACK_MAX; i++) {
+        const Line *line = &format->lines[at - 1];
         if (fits(format, line, indent, &want)) return want;
         if (line->indent < indent) break;
+        at = line->before;
     }
-    if (next >= format->count) return (int32_t)indent;
-    const Line *line = &format->lines[next];
-    want = (int32_t)indent + line->want - (int32_t)line->indent;
+    if (next == NULL) return (int32_t)indent;
+    want = (int32_t)indent + next->want - (int32_t)next->indent;
     return want < 0 ? 0 : want;
 }
 
@@ -352,6 +365,7 @@ bool syntax_format(const Sources *sources, const Tree *tree, Arena *arena, Str *
         walk(&format, tree->documents.items[i].root, 0);
     }
     if (format.has_failed) return false;
+    link_structure(&format);
     Buffer made = {0};
     bool is_good = write_lines(&format, &made);
     const Str text = buffer_to_str(&made, arena);
