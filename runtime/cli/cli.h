@@ -112,7 +112,7 @@ MUST_CHECK Err cli_find(Cli *cli, Store *store, Str *id);
 // Text from outside: control characters, which steer a terminal, are left out there and shown as
 // `\xNN` elsewhere. Tabs and ends of lines stay.
 void cli_add_plain(const Cli *cli, Buffer *out, Str text);
-void cli_log_text(const Cli *cli, const LogLine *line, Str value, Buffer *out);
+void cli_log_text(const Cli *cli, const LogLine *line, Str place, Buffer *out);
 bool cli_parse_age(Str text, int64_t *milliseconds);  // 30d, 12h, 5m, PT…
 
 // --- progress (progress.c) ----------------------------------------------------------------------

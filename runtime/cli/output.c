@@ -7,8 +7,6 @@
 #include "base/file.h"
 #include "cli/cli.h"
 
-enum { MAX_PLACE_SHOWN = 64 };  // loops in loops: the depth of YAML ends before
-
 static void say(Cli *cli, const char *word, const char *colour, Str text) {
     Buffer line = {0};
     cli_progress_end(cli);
@@ -159,32 +157,13 @@ static void add_span(Buffer *out, const Engine *engine, RunId run) {
     cli_duration(out, end - changes[0].time_ms);
 }
 
-// "[outer][inner]": the iterations of the loops a run stands in.
-static void add_place(const Cli *cli, Buffer *out, const Engine *engine, RunId run) {
-    Str values[MAX_PLACE_SHOWN];
-    uint32_t count = 0;
-    int64_t index = 0;
-    RunId at = {0};
-    FrameView frame;
-    if (!engine_frame_of(engine, run, &values[0], &index, &at)) return;
-    for (count = 1; count < MAX_PLACE_SHOWN && engine_frame(engine, at, &frame); count++) {
-        values[count] = frame.value;
-        at = frame.parent;
-    }
-    while (count-- > 0) {
-        buffer_add_char(out, '[');
-        cli_add_plain(cli, out, values[count]);
-        buffer_add_char(out, ']');
-    }
-}
-
-static void add_runs(const Cli *cli, Buffer *out, const Engine *engine) {
+static void add_runs(Cli *cli, Buffer *out, const Engine *engine) {
     TaskRunView view;
     for (uint32_t i = 0; engine_run_at(engine, i, &view); i++) {
         if (view.task.len == 0) continue;
         Buffer name = {0};
         buffer_add(&name, view.task);
-        add_place(cli, &name, engine, view.id);
+        cli_add_plain(cli, &name, run_place(engine, view.id, &cli->arena));
         buffer_printf(out, "  %-32.*s %-9s", (int)name.len, name.ptr, state_name(view.state));
         buffer_release(&name);
         if (view.attempts > 1) buffer_printf(out, " %d attempts ", view.attempts);
@@ -195,7 +174,27 @@ static void add_runs(const Cli *cli, Buffer *out, const Engine *engine) {
     }
 }
 
-static void add_next(Buffer *out, const Execution *execution, RunEnd end) {
+// The task as one types it in a shell.
+static void add_task_argument(Cli *cli, Buffer *out, const Engine *engine,
+                              const TaskRunView *view) {
+    Str place = run_place(engine, view->id, &cli->arena);
+    Buffer plain = {0};
+    cli_add_plain(cli, &plain, place);
+    bool is_typable =
+        str_eq(buffer_str(&plain), place) && str_find_char(place, '\'', 0) == STR_NOT_FOUND;
+    buffer_release(&plain);
+    if (place.len == 0) {
+        buffer_add(out, view->task);
+    } else if (is_typable) {
+        buffer_printf(out, "'" STR_FMT STR_FMT "'", STR_ARG(view->task), STR_ARG(place));
+    } else {
+        char id[33];
+        run_id_print(view->id, id);
+        buffer_add(out, str_from(id));
+    }
+}
+
+static void add_next(Cli *cli, Buffer *out, const Execution *execution, RunEnd end) {
     const Engine *engine = execution_engine(execution);
     Str id = execution_id(execution);
     TaskRunView view;
@@ -213,10 +212,10 @@ static void add_next(Buffer *out, const Execution *execution, RunEnd end) {
     for (uint32_t i = 0; engine_run_at(engine, i, &view); i++) {
         if (!view.is_unknown) continue;
         has_unknown = true;
-        buffer_printf(out,
-                      "next: flowrun resolve " STR_FMT " " STR_FMT
-                      " --as success|failed|retry, then flowrun resume " STR_FMT "\n",
-                      STR_ARG(id), STR_ARG(view.task), STR_ARG(id));
+        buffer_printf(out, "next: flowrun resolve " STR_FMT " ", STR_ARG(id));
+        add_task_argument(cli, out, engine, &view);
+        buffer_printf(out, " --as success|failed|retry, then flowrun resume " STR_FMT "\n",
+                      STR_ARG(id));
     }
     if (!has_unknown) buffer_printf(out, "next: flowrun resume " STR_FMT "\n", STR_ARG(id));
 }
@@ -241,8 +240,9 @@ void cli_show_result(Cli *cli, const Execution *execution, bool with_runs, RunEn
     if (engine_reason(engine, &reason)) {
         buffer_add(&out, STR("reason: "));
         if (reason.task.len > 0) {
-            buffer_printf(&out, "task '" STR_FMT "'%s", STR_ARG(reason.task),
-                          reason.message.len > 0 ? ": " : "");
+            buffer_printf(&out, "task '" STR_FMT, STR_ARG(reason.task));
+            cli_add_plain(cli, &out, run_place(engine, reason.run, &cli->arena));
+            buffer_printf(&out, "'%s", reason.message.len > 0 ? ": " : "");
         }
         cli_add_plain(cli, &out, reason.message);
         buffer_add_char(&out, '\n');
@@ -257,7 +257,7 @@ void cli_show_result(Cli *cli, const Execution *execution, bool with_runs, RunEn
         cli_add_plain(cli, &out, buffer_str(&text));
         buffer_release(&text);
     }
-    add_next(&out, execution, end);
+    add_next(cli, &out, execution, end);
     cli_write(cli, buffer_str(&out));
     buffer_release(&out);
 }

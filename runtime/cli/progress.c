@@ -88,7 +88,7 @@ void cli_add_plain(const Cli *cli, Buffer *out, Str text) {
     }
 }
 
-void cli_log_text(const Cli *cli, const LogLine *line, Str value, Buffer *out) {
+void cli_log_text(const Cli *cli, const LogLine *line, Str place, Buffer *out) {
     if (cli->has_colour) buffer_printf(out, "\x1b[2m");
     add_time(cli, line->time_ms, out);
     if (cli->has_colour) buffer_printf(out, "\x1b[0m");
@@ -100,11 +100,7 @@ void cli_log_text(const Cli *cli, const LogLine *line, Str value, Buffer *out) {
     }
     if (line->task.len > 0) {
         buffer_add(out, line->task);
-        if (value.len > 0) {
-            buffer_add_char(out, '[');
-            cli_add_plain(cli, out, value);
-            buffer_add_char(out, ']');
-        }
+        cli_add_plain(cli, out, place);
         buffer_add(out, STR(": "));
     }
     cli_add_plain(cli, out, line->message);
@@ -114,17 +110,16 @@ void cli_log_text(const Cli *cli, const LogLine *line, Str value, Buffer *out) {
 static void on_log(void *self, const RunLog *log) {
     Cli *cli = self;
     erase(cli);
-    cli_log_text(cli, &log->line, log->value, &cli->line);
+    cli_log_text(cli, &log->line, log->place, &cli->line);
     add_status_line(cli);
     send_later(cli);
 }
 
-static Str run_name(Cli *cli, Str task, Str value) {
-    if (value.len == 0) return str_dup(&cli->arena, task);
+static Str run_name(Cli *cli, Str task, Str place) {
+    if (place.len == 0) return str_dup(&cli->arena, task);
     Buffer plain = {0};
-    cli_add_plain(cli, &plain, value);
-    Str name = str_printf(&cli->arena, STR_FMT "[" STR_FMT "]", STR_ARG(task),
-                          STR_ARG(buffer_str(&plain)));
+    cli_add_plain(cli, &plain, place);
+    Str name = str_concat(&cli->arena, task, buffer_str(&plain));
     buffer_release(&plain);
     return name;
 }
@@ -157,7 +152,7 @@ static void add_state_line(Cli *cli, Str name, State state) {
     }
 }
 
-static void on_state(void *self, Str execution, Str task, Str value, State state) {
+static void on_state(void *self, Str execution, Str task, Str place, State state) {
     Cli *cli = self;
     bool is_over = state_is_terminal(state);
     erase(cli);
@@ -165,7 +160,7 @@ static void on_state(void *self, Str execution, Str task, Str value, State state
         add_state_line(cli, execution, state);
     } else {
         ArenaMark mark = arena_mark(&cli->arena);
-        Str name = run_name(cli, task, value);
+        Str name = run_name(cli, task, place);
         bool is_kept = state == STATE_RUNNING && cli->is_terminal;
         if (is_kept || is_over) change_running(cli, name, !is_over);
         if (is_over) cli->ended++;

@@ -59,7 +59,7 @@ static void write_lines(Execution *execution, Attempt *attempt, LogLevel level, 
         .line = {.time_ms = runtime_now(execution->runtime), .level = level}
     };
     if (attempt != NULL) {
-        shown.value = attempt->value;
+        shown.place = attempt->place;
         shown.line.task = attempt->task_id;
         shown.line.run = attempt->run_text;
         shown.line.attempt = attempt->number;
@@ -127,6 +127,7 @@ static Attempt *attempt_new(Execution *execution, const Action *action) {
     if (engine_run(execution->engine, action->run, &view) && view.has_value) {
         attempt->value = str_dup(&attempt->arena, view.value);
     }
+    attempt->place = run_place(execution->engine, action->run, &attempt->arena);
     attempt->next = execution->attempts;
     execution->attempts = attempt;
     return attempt;

@@ -31,7 +31,7 @@ struct Attempt {
     HostTask *task;  // NULL before it is launched
     Value props;
     Value checkpoint;
-    Str key, task_id, value, run_text;
+    Str key, task_id, value, place, run_text;
     int64_t timeout_ms;
     bool is_pure;
     bool is_recovery;  // by the module's `recover`

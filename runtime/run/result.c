@@ -4,6 +4,24 @@
 #include "run/driver.h"
 #include "value/time.h"
 
+Str run_place(const Engine *engine, RunId run, Arena *arena) {
+    Str place = {0};
+    Str value = {0};
+    int64_t index = 0;
+    RunId above = {0};
+    FrameView frame;
+    bool is_inside = engine_frame_of(engine, run, &value, &index, &above);
+    while (is_inside) {
+        // Not by printf, which ends at a NUL.
+        Str inner = str_concat(arena, value, str_concat(arena, STR("]"), place));
+        place = str_concat(arena, STR("["), inner);
+        is_inside = engine_frame(engine, above, &frame);
+        value = frame.value;
+        above = frame.parent;
+    }
+    return place;
+}
+
 static Value text_or_null(Str text) {
     return text.len == 0 ? value_null() : value_text(text);
 }

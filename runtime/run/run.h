@@ -63,16 +63,19 @@ MUST_CHECK Err run_decode_artifact(Str bytes, Arena *arena, Artifact *out);
 typedef struct Runtime Runtime;
 typedef struct Execution Execution;
 
+// Where a task run stands among the iterations of its loops: "[outer][inner]", empty outside.
+Str run_place(const Engine *engine, RunId run, Arena *arena);
+
 typedef struct RunLog {
     Str execution;
     LogLine line;  // masked
-    Str value;     // of the iteration
+    Str place;     // see run_place
 } RunLog;
 
 typedef struct RunObserver {
     void (*log)(void *self, const RunLog *line);
     // A task run or (empty task) an execution has a new state that is durable.
-    void (*state)(void *self, Str execution, Str task, Str value, State state);
+    void (*state)(void *self, Str execution, Str task, Str place, State state);
     // Behind a round of the loop: a time to write what was gathered. May be NULL.
     void (*flush)(void *self);
     void *self;

@@ -255,7 +255,8 @@ static void tell(Execution *execution, const Events *events, Arena *arena) {
     for (uint32_t i = 0; i < events->count; i++) {
         TaskRunView view;
         if (!is_last[i] || !engine_run(execution->engine, events->items[i].run, &view)) continue;
-        observer->state(observer->self, execution->id, view.task, view.value, view.state);
+        Str place = run_place(execution->engine, view.id, arena);
+        observer->state(observer->self, execution->id, view.task, place, view.state);
     }
     State state = engine_state(execution->engine);
     if (state == execution->told_state) return;

@@ -87,6 +87,38 @@ def test_an_unknown_outcome_is_asked_for():
         assert count.read_text() == "x\n"
 
 
+LOOPS = """id: loops
+namespace: test
+tasks:
+  - id: outer
+    type: io.kestra.plugin.core.flow.ForEach
+    values: ["a b"]
+    tasks:
+      - id: inner
+        type: io.kestra.plugin.core.flow.ForEach
+        values: [1]
+        tasks:
+          - id: work
+            type: io.kestra.plugin.scripts.shell.Commands
+            commands: ["echo 'begun'; sleep 31"]
+"""
+
+
+def test_what_is_to_be_typed_next_can_be_typed():
+    with flowtest.temporary() as name:
+        folder = Path(name)
+        process = start(folder, compiled(folder, LOOPS), "one")
+        wait_for(folder, "one", "work", "RUNNING")
+        kill(process)
+        done = flowtest.run([flowtest.FLOWRUN, "resume", "one", "--state-dir", folder / "state"], check=50)
+        assert "reason: task 'work[a b][1]': " in done.stdout, done.stdout
+        command, _, _ = done.stdout.split("next: flowrun ")[1].partition(", then")
+        assert command == "resolve one 'work[a b][1]' --as success|failed|retry", command
+        command = f"{flowtest.FLOWRUN} {command.replace('|failed|retry', '')} --state-dir {folder}/state"
+        flowtest.run(["sh", "-c", command], check=0)
+        assert flowrun(folder, "resume", "one")["state"]["current"] == "SUCCESS"
+
+
 def test_a_second_process_is_told_that_it_is_busy():
     with flowtest.temporary() as name:
         folder = Path(name)
