@@ -216,7 +216,8 @@ static Operand scalar_property(Emitter *emitter, const Node *node, const PropTyp
         operand = operand_text(emitter, node->text);
         return emit_convert(emitter, mark, operand, to, path, node->span);
     }
-    operand = emit_scalar(emitter, node, SINK_OBJECT);
+    // A text that prints nothing is the empty text; for other types it is nothing.
+    operand = emit_scalar(emitter, node, type->kind == T_STRING ? SINK_TEXT : SINK_OBJECT);
     if (mode == MODE_LEAF && (to == CONVERT_LIST || to == CONVERT_MAP)) return operand;
     operand = emit_convert(emitter, mark, operand, to, path, node->span);
     return convert_items(emitter, mark, operand, type, path, node->span);

@@ -192,6 +192,9 @@ Value make_secret(Host *host, Str name, Str plain, Arena *arena);
 // a map in any arena; working directory and secrets are replaced.
 bool effect(HostTask *task, Value description);
 
+int api_logs(lua_State *L);  // logs.c
+
+
 // --- files (files.c) ----------------------------------------------------------------------------
 
 // Makes the working directory on first use.

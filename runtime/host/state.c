@@ -324,6 +324,7 @@ void add_table(lua_State *L, const char *name, const luaL_Reg *functions) {
 void add_state_functions(lua_State *L) {
     static const luaL_Reg functions[] = {
         {"log",        api_log       },
+        {"logs",       api_logs      },
         {"metric",     api_metric    },
         {"outputs",    api_outputs   },
         {"fail",       api_fail      },

@@ -559,10 +559,26 @@ Err execution_adopt(Runtime *runtime, Str id, Execution **out) {
 
 // --- commands -----------------------------------------------------------------------------------
 
+// A restart takes a slot like a start does; where none is free and the flow queues, it waits.
+static Err restart_in_queue(Execution *execution, Command *command) {
+    const PlanFlow *flow = &execution->artifact->plan.flow;
+    if (command->kind != COMMAND_RESTART || flow->concurrency_limit <= 0 ||
+        flow->concurrency_behavior != 0) {
+        return err_none();
+    }
+    int64_t running = 0;
+    TRY(runtime_running(execution, &running));
+    if (running >= flow->concurrency_limit) command->state = STATE_QUEUED;
+    return err_none();
+}
+
 Err execution_command(Execution *execution, const Command *command) {
     Events events = {0};
     Arena *arena = turn_arena(execution);
-    TRY(engine_command(execution->engine, command, arena, &events));
+    Command placed = *command;
+    TRY(restart_in_queue(execution, &placed));
+    TRY(engine_command(execution->engine, &placed, arena, &events));
+    if (placed.kind == COMMAND_RESTART) execution->is_queued = placed.state == STATE_QUEUED;
     for (uint32_t i = 0; i < events.count; i++) {
         *LIST_ADD(arena, &execution->turn.incoming, Event) = events.items[i];
     }

@@ -1,0 +1,23 @@
+-- Add entries to a state.
+local state = use "lib.state"
+
+local function run(props, host)
+    local found, message, class = state.read(props, host)
+    if message ~= nil then return nil, message, class end
+    local data = host.map()
+    for key, value in pairs(found or {}) do data[key] = value end
+    for key, value in pairs(props.data or {}) do data[key] = value end
+    local key, namespace = state.place(props, host)
+    local ok
+    ok, message, class = host.kv.set(key, data, { namespace = namespace })
+    if ok == nil then return nil, message, class end
+    return { count = state.size(data), key = key }
+end
+
+return task {
+    implements = "io.kestra.plugin.core.state.Set",
+    effects = { "kv" },
+    idempotent = function() return "yes" end,
+    run = run,
+    plan = run,
+}
