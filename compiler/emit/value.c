@@ -216,8 +216,7 @@ static Operand scalar_property(Emitter *emitter, const Node *node, const PropTyp
         operand = operand_text(emitter, node->text);
         return emit_convert(emitter, mark, operand, to, path, node->span);
     }
-    // A text that prints nothing is the empty text; for other types it is nothing.
-    operand = emit_scalar(emitter, node, type->kind == T_STRING ? SINK_TEXT : SINK_OBJECT);
+    operand = emit_scalar(emitter, node, SINK_OBJECT);
     if (mode == MODE_LEAF && (to == CONVERT_LIST || to == CONVERT_MAP)) return operand;
     operand = emit_convert(emitter, mark, operand, to, path, node->span);
     return convert_items(emitter, mark, operand, type, path, node->span);
@@ -302,6 +301,14 @@ Operand emit_property(Emitter *emitter, const Node *node, const PropType *type, 
     return map_property(emitter, node, type, mode, path);
 }
 
+// A text property that prints nothing is the empty text; other types, and texts in maps and lists,
+// are null then.
+static bool is_text_property(const Property *property) {
+    const Prop *schema = property->schema;
+    return schema != NULL && schema->type.kind == T_STRING && schema->mode == MODE_FULL &&
+           property->node->type == YAML_SCALAR && has_code(property->node);
+}
+
 Operand emit_properties(Emitter *emitter, const Property *properties, uint32_t count) {
     static const PropType any = {.kind = T_ANY};
     uint32_t mark = emitter->frame->at;
@@ -312,8 +319,11 @@ Operand emit_properties(Emitter *emitter, const Property *properties, uint32_t c
         Str name = schema != NULL ? schema->name : property->name;
         operands_add(emitter, &operands, operand_text(emitter, name));
         operands_add(emitter, &operands,
-                     emit_property(emitter, property->node, schema != NULL ? &schema->type : &any,
-                                   schema != NULL ? schema->mode : MODE_FULL, name));
+                     is_text_property(property)
+                         ? emit_scalar(emitter, property->node, SINK_TEXT)
+                         : emit_property(emitter, property->node,
+                                         schema != NULL ? &schema->type : &any,
+                                         schema != NULL ? schema->mode : MODE_FULL, name));
     }
     return operand_variadic(emitter, mark, "rt.map", count, &operands);
 }

@@ -7,12 +7,16 @@ import sys
 here = pathlib.Path(__file__).resolve().parent
 source = pathlib.Path(os.environ.get("FLOW_SOURCE", here.parent.parent))
 SAMPLE = """
-allow-failure-crash allow-warning-subflow current-each-output each-empty errors-global flow-outputs-array
-if-in-foreach labels-update subflow-correlation variables-invalid n-finally-foreach-ko n-after-execution n-exit
-n-run-if-workingdir n-pause-all-branches retry-success each-sequential get-log-task-id inputs-run workingdir-success n-subflow-inherited-labels
-concurrency-fail n-concurrency-restart pause-delay-from-input pause-no-tasks pause-on-resume pause-on-resume-missing restart-working-directory replay-from-task state-lifecycle n-pause-timeout-allow-failure
-inputs-missing-required inputs-bad-pattern inputs-bad-int-min inputs-bad-float-min inputs-bad-array-item inputs-bad-enum inputs-depends-chain-disabled
-invalid-duplicate-parallel invalid-input-type invalid-property validate-bad-enum n-invalid-optional-with-default
+allow-failure-crash allow-warning-subflow current-each-output each-empty errors-global
+flow-outputs-array if-in-foreach labels-update subflow-correlation variables-invalid
+n-finally-foreach-ko n-after-execution n-exit n-run-if-workingdir n-pause-all-branches
+retry-success each-sequential get-log-task-id inputs-run workingdir-success
+n-subflow-inherited-labels concurrency-fail n-concurrency-restart pause-delay-from-input
+pause-no-tasks pause-on-resume pause-on-resume-missing restart-working-directory replay-from-task
+state-lifecycle n-pause-timeout-allow-failure inputs-missing-required inputs-bad-pattern
+inputs-bad-int-min inputs-bad-float-min inputs-bad-array-item inputs-bad-enum
+inputs-depends-chain-disabled invalid-duplicate-parallel invalid-input-type invalid-property
+validate-bad-enum n-invalid-optional-with-default
 """.split()
 
 found = [p for p in (source / "../shared", source / "../../shared") if (p / "conformance/cases.yaml").exists()]
