@@ -15,17 +15,23 @@ static bool is_ordered(const Task *parent, const TaskGroup *group) {
            !task_is(parent, "flow.EachParallel");
 }
 
+static void check_group(const Rule *rule, const TaskGroup *group, Diags *diags) {
+    for (uint32_t i = 0; i + 1 < group->tasks.count; i++) {
+        const Task *task = group->tasks.items[i];
+        const Task *next = group->tasks.items[i + 1];
+        if (!always_ends(task) || next->is_disabled) continue;
+        Diag *diag = diag_add(diags, rule->code, rule->level, next->id_span,
+                              "task '" STR_FMT "' can never start", STR_ARG(next->id));
+        diag_label(diag, task->id_span, "the run always ends here");
+    }
+}
+
 static void check(const Rule *rule, const Flow *flow, Diags *diags) {
     for (uint32_t i = 0; i < flow->all_tasks.count; i++) {
         const Task *task = flow->all_tasks.items[i];
-        if (!always_ends(task) || !is_ordered(task->parent, task->group)) continue;
-        const TaskGroup *group = task->group;
-        for (uint32_t k = 0; k + 1 < group->tasks.count; k++) {
-            const Task *next = group->tasks.items[k + 1];
-            if (group->tasks.items[k] != task || next->is_disabled) continue;
-            Diag *diag = diag_add(diags, rule->code, rule->level, next->id_span,
-                                  "task '" STR_FMT "' can never start", STR_ARG(next->id));
-            diag_label(diag, task->id_span, "the run always ends here");
+        bool is_first = task->group->tasks.items[0] == task;
+        if (is_first && is_ordered(task->parent, task->group)) {
+            check_group(rule, task->group, diags);
         }
     }
 }

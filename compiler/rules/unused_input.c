@@ -10,6 +10,9 @@ static bool reads_all(const Flow *flow) {
     return false;
 }
 
+// The whole flow is looked through for so many inputs that nothing reads; a flow has few.
+enum { LOOKS_MAX = 32 };
+
 // `inputs.id` in a text that is no template: braces were forgotten, which is reported as that.
 static bool is_named(const Node *node, Str path, uint32_t depth) {
     if (node == NULL || depth > SYNTAX_DEPTH_MAX) return false;
@@ -45,6 +48,7 @@ static bool is_read(const Flow *flow, Str id) {
 
 static void check_inputs(const Rule *rule, const Flow *flow, InputDecl *const *inputs,
                          uint32_t count, Diags *diags) {
+    uint32_t looks = 0;
     for (uint32_t i = 0; i < count; i++) {
         const InputDecl *input = inputs[i];
         if (input->children.count > 0) {
@@ -53,7 +57,7 @@ static void check_inputs(const Rule *rule, const Flow *flow, InputDecl *const *i
         }
         if (input->id.len == 0 || is_read(flow, input->id)) continue;
         Str path = str_printf(diags->arena, "inputs." STR_FMT, STR_ARG(input->id));
-        if (is_named(flow->node, path, 0)) continue;
+        if (looks++ < LOOKS_MAX && is_named(flow->node, path, 0)) continue;
         diag_add(diags, rule->code, rule->level, input->id_span,
                  "input '" STR_FMT "' is never used", STR_ARG(input->id));
     }
