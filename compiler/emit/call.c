@@ -131,6 +131,15 @@ static bool is_of_the_world(const Builtin *row, const Arguments *arguments) {
     return find_param(row, STR("timeZone"), &zone) && arguments->items[zone] == NULL;
 }
 
+// The program of the filter `jq`: checked where it is a constant. One that is put together may ask
+// for the time.
+static void read_jq(Emitter *emitter, const ExprArg *argument) {
+    if (argument == NULL) return;
+    const Expr *program = argument->value;
+    if (program->kind != EXPR_TEXT || leaf_jq_uses_clock(program->text)) emitter->uses_world = true;
+    if (program->kind == EXPR_TEXT) check_jq(emitter, program);
+}
+
 Operand emit_builtin(Emitter *emitter, const Expr *expr, BuiltinKind kind, const Operand *input) {
     uint32_t mark = emitter->frame->at;
     Operand nothing = operand_lua(emitter, "rt.null");
@@ -144,9 +153,8 @@ Operand emit_builtin(Emitter *emitter, const Expr *expr, BuiltinKind kind, const
         facts_add(emitter->arena, &emitter->facts, row, arguments.items[0]->value);
     }
 
-    if (kind == BUILTIN_FILTER && strcmp(row->name, "jq") == 0 && arguments.count > 0 &&
-        arguments.items[0] != NULL && arguments.items[0]->value->kind == EXPR_TEXT) {
-        probe_jq(emitter, arguments.items[0]->value);
+    if (kind == BUILTIN_FILTER && strcmp(row->name, "jq") == 0) {
+        read_jq(emitter, arguments.count > 0 ? arguments.items[0] : NULL);
     }
     uint32_t given = arguments.count;
     while (given > 0 && arguments.items[given - 1] == NULL) given--;

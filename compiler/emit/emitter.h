@@ -157,8 +157,8 @@ Operand emit_convert(Emitter *emitter, uint32_t mark, Operand operand, ConvertTo
 
 // The value of a chunk as JSON, where it has one that may stand in a plan.
 bool fold(Emitter *emitter, Str bytecode, Buffer *json);
-// A constant jq program that this version cannot run is a finding now, not a failure later.
-void probe_jq(Emitter *emitter, const Expr *program);
+// A constant jq program that can never run is a finding now, not a failure later.
+void check_jq(Emitter *emitter, const Expr *program);
 
 // --- manifest.c ---------------------------------------------------------------------------------
 

@@ -5,6 +5,8 @@
 // evaluated here by the machine that evaluates it at run time, under a budget of steps (never of
 // time: the same source must give the same bytes). What fails here is left to fail where it is
 // reached. A constant is written as JSON with its keys in their order, since maps keep it.
+// What a jq program beyond paths gives is known only where libjq is installed; elsewhere the leaf
+// stays one.
 #include "emit/emitter.h"
 
 enum { FOLDED_SIZE_MAX = 4096, FOLDING_STEPS_MAX = 200000, FOLDING_BYTES_MAX = 8 << 20 };
@@ -39,19 +41,24 @@ static bool is_finite(Value value) {
     return true;
 }
 
+// A machine with room for one more chunk; NULL where there is no memory for one.
+static LeafVm *machine(Emitter *emitter) {
+    if (emitter->machine != NULL && emitter->machine_chunks < CHUNKS_PER_MACHINE) {
+        return emitter->machine;
+    }
+    leaf_vm_free(emitter->machine);
+    emitter->machine = NULL;
+    emitter->machine_chunks = 0;
+    const LeafOptions options = {
+        .limits = {.steps = FOLDING_STEPS_MAX, .bytes = FOLDING_BYTES_MAX, .milliseconds = 60000}
+    };
+    Err err = leaf_vm_new(&options, &emitter->machine);
+    return err.code == ERR_NONE ? emitter->machine : NULL;
+}
+
 // Evaluates a chunk without a context.
 static LeafStatus evaluate(Emitter *emitter, Str bytecode, LeafRun *run) {
-    if (emitter->machine == NULL || emitter->machine_chunks == CHUNKS_PER_MACHINE) {
-        leaf_vm_free(emitter->machine);
-        emitter->machine = NULL;
-        emitter->machine_chunks = 0;
-        LeafOptions options = {
-            .limits = {
-                       .steps = FOLDING_STEPS_MAX, .bytes = FOLDING_BYTES_MAX, .milliseconds = 60000}
-        };
-        Err err = leaf_vm_new(&options, &emitter->machine);
-        if (err.code != ERR_NONE) return LEAF_NEEDS;
-    }
+    if (machine(emitter) == NULL) return LEAF_NEEDS;
     uint32_t number = emitter->machine_chunks++;
     leaf_vm_set_chunk(emitter->machine, number, bytecode);
     Value nothing = value_map(emitter->arena);
@@ -69,20 +76,11 @@ bool fold(Emitter *emitter, Str bytecode, Buffer *json) {
     return json->len <= FOLDED_SIZE_MAX;
 }
 
-void probe_jq(Emitter *emitter, const Expr *program) {
-    Str lua = str_printf(
-        emitter->arena,
-        "local rt = ... return function() return rt.filter.jq(0, rt.map(0), " STR_FMT ") end",
-        STR_ARG(lua_quote(emitter->arena, program->text)));
-    Buffer bytecode = {0};
-    LeafRun run = {0};
-    Err err = leaf_compile_lua(lua, STR("jq"), &bytecode);
-    LeafStatus status = LEAF_DONE;
-    if (err.code == ERR_NONE) {
-        status = evaluate(emitter, buffer_to_str(&bytecode, emitter->arena), &run);
-    }
-    buffer_release(&bytecode);
-    if (status != LEAF_FAILED || run.error.kind != LEAF_ERROR_UNKNOWN) return;
-    emit_error(emitter, "E0405", program->span, "this jq program cannot be run yet: " STR_FMT,
-               STR_ARG(run.error.message));
+void check_jq(Emitter *emitter, const Expr *program) {
+    LeafVm *vm = machine(emitter);
+    if (vm == NULL) return;
+    Err err = leaf_check_jq(vm, program->text);
+    // Where jq is not at hand the host will tell.
+    if (err.code != ERR_INPUT && err.code != ERR_REFUSED && err.code != ERR_LIMIT) return;
+    emit_error(emitter, "E0405", program->span, "%s", err.text);
 }

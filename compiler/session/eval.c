@@ -165,6 +165,7 @@ static const char *kind_of_code(const char *code) {
         {"E0311", "arg"             },
         {"E0312", "arg"             },
         {"E0313", "parse"           },
+        {"E0405", "value"           },
         {"E0315", "parse"           },
         {"E0316", "parse"           },
         {"E0002", "limit"           },

@@ -1,15 +1,16 @@
 // jq.c - the filter `jq`: path programs, the greater part of what flows use.
 //
 // Paths (`.a.b[0]`, `.[]`, slices, `?`, `..`), pipes, commas, brackets, literals and collections
-// are evaluated here on the language's own values. Functions, operators and variables need the
-// whole of jq; they are refused with a message that names them, never guessed.
+// are evaluated here on the language's own values. Whatever else a program holds (functions,
+// operators, variables) makes it one for libjq in its own process (jq_whole.c); nothing is guessed.
 #include <math.h>
 #include <string.h>
 
 #include "base/utf8.h"
+#include "leaf/jq_program.h"
 #include "leaf/machine.h"
 
-enum { NODE_MAX = 400, DEPTH_MAX = 60, PROGRAM_MAX = 16 * 1024 };
+enum { NODE_MAX = 400, DEPTH_MAX = 60 };
 
 typedef enum NodeKind {
     NODE_IDENTITY,
@@ -337,8 +338,8 @@ static JqNode *parse_pipe(Parser *parser) {
 static Err parse(Str program, Arena *arena, const JqNode **out) {
     Parser parser = {.arena = arena, .text = program};
     *out = NULL;
-    if (program.len > PROGRAM_MAX) {
-        return err_make(ERR_LIMIT, "a jq program has more than %d bytes", PROGRAM_MAX);
+    if (program.len > JQ_PROGRAM_MAX) {
+        return err_make(ERR_LIMIT, "a jq program has more than %d bytes", JQ_PROGRAM_MAX);
     }
     skip(&parser);
     if (parser.at == program.len) {
@@ -351,12 +352,15 @@ static Err parse(Str program, Arena *arena, const JqNode **out) {
     return parser.err;
 }
 
-Err jq_check(Str program) {
+Err leaf_check_jq(LeafVm *vm, Str program) {
     Arena arena = {0};
     const JqNode *node;
+    bool uses_clock;
     Err err = parse(program, &arena, &node);
     arena_release(&arena);
-    return err;
+    if (err.code == ERR_NONE || err.code == ERR_LIMIT) return err;
+    TRY(jq_scan(program, &uses_clock));
+    return jq_whole_check(vm, program, &err);
 }
 
 // --- evaluating ---------------------------------------------------------------------------------
@@ -577,15 +581,13 @@ static int jq(lua_State *L) {
     Arena *arena = vm->run != NULL ? vm->run->arena : &vm->arena;
     const JqNode *program = NULL;
     Err err = parse(leaf_str(L, FIRST_PARAM), arena, &program);
-    if (err.code != ERR_NONE) {
-        leaf_raise_err(L, err.code == ERR_UNSUPPORTED ? LEAF_ERROR_UNKNOWN : LEAF_ERROR_VALUE,
-                       &err);
-    }
+    if (err.code == ERR_LIMIT) leaf_raise_err(L, LEAF_ERROR_VALUE, &err);
     if (leaf_kind(L, FIRST_ARG) == KIND_TEXT) {
         leaf_push_json(L, leaf_str(L, FIRST_ARG), LEAF_ERROR_VALUE,
                        "'jq' takes a value or JSON text, and this text is not JSON");
         lua_replace(L, FIRST_ARG);
     }
+    if (err.code != ERR_NONE) return jq_whole(L, FIRST_ARG, FIRST_PARAM, &err);
     lua_settop(L, FIRST_ARG);
     leaf_new_list(L, 1);
     Run run = {.L = L};
@@ -602,9 +604,12 @@ const Builtin leaf_builtins_jq[] = {
      .result = "list",
      .flags = BUILTIN_NULL_PASSES,
      .run = jq,
-     .text = "All results of a jq program, as a list; a text is read as JSON first. Paths, slices, "
-             "`[]`, `?`, pipes, commas and literals are supported.", .examples = "{{ {'a': [{'id': 1}, {'id': 2}]} | jq('.a[].id') }} => [1,2]\n"
+     .text =
+         "All results of a jq program, as a list; a text is read as JSON first. Programs beyond "
+         "paths are run by the library libjq in a process of their own: they calculate with "
+         "floating-point numbers, see nothing but their input, and take no secrets.", .examples = "{{ {'a': [{'id': 1}, {'id': 2}]} | jq('.a[].id') }} => [1,2]\n"
                  "{{ '{\"k\":[5,6]}' | jq('.k[-1]') | first }} => 6\n"
-                 "{{ [1,2,3] | jq('.[1:]') | first }} => [2,3]"},
+                 "{{ [1,2,3] | jq('.[1:]') | first }} => [2,3]\n"
+                 "{{ [1,2,3] | jq('map(. * 2) | add') | first }} => 12"},
     {.name = NULL},
 };

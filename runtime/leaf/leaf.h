@@ -203,6 +203,7 @@ typedef struct LeafBudget {
     uint64_t steps, steps_max;
     int64_t cpu_ns, cpu_ns_max;
     int64_t started;  // reading of the clock while it runs
+    int64_t jq_ns;    // CPU time of the processes that run jq
     enum { LEAF_SPENT_NOTHING, LEAF_SPENT_STEPS, LEAF_SPENT_TIME } spent;
 } LeafBudget;
 
@@ -288,8 +289,22 @@ typedef struct Builtin {
 // Walks over all of them, family by family: NULL gives the first, the last gives NULL.
 const Builtin *builtins_next(const Builtin *previous);
 const Builtin *builtin_find(BuiltinKind kind, Str name);
-// What the filter `jq` says of a program: ERR_INPUT where it can never run, ERR_UNSUPPORTED where
-// this version cannot run it.
-MUST_CHECK Err jq_check(Str program);
+// --- jq -----------------------------------------------------------------------------------------
+
+// Programs of the filter `jq` that are more than paths are run by libjq in a process of its own:
+// the same program executed again. A program that offers that begins its main() with
+//   if (jq_helper_asked(argc, argv)) return jq_helper_main();
+// and defines `const bool flow_has_jq_helper = true;`. In others such a jq program fails.
+#define JQ_HELPER_NAME "flow-jq-helper"
+extern const bool flow_has_jq_helper __attribute__((weak));
+bool jq_helper_asked(int argc, char **argv);
+int jq_helper_main(void);
+
+// Whether the filter `jq` can run a program, without an input: ERR_INPUT where it is no jq,
+// ERR_REFUSED where it reaches for more than its input, ERR_LIMIT, ERR_UNAVAILABLE where nobody can
+// tell here.
+MUST_CHECK Err leaf_check_jq(LeafVm *vm, Str program);
+// Whether its results depend on when it runs (`now`).
+bool leaf_jq_uses_clock(Str program);
 
 #endif

@@ -107,6 +107,7 @@ struct LeafVm {
     LIST_OF(LeafPattern) patterns;
     LeafThread *threads;
     int thread_count;
+    struct JqHelper *jq;  // started when a program needs it
 
     // Of the evaluation at hand.
     LeafRun *run;
@@ -254,6 +255,13 @@ void leaf_abi_open(lua_State *L);
 bool leaf_regex_find(lua_State *L, Str pattern, Str text, size_t from, Str groups[],
                      size_t group_count);
 void leaf_regex_replace(lua_State *L, Str text, Str pattern, Str replacement, Buffer *out);
+
+// --- the whole of jq (jq_whole.c) ---------------------------------------------------------------
+
+// Pushes the results of the program at index `program` on the value at `input` as a list.
+// `paths` says why it is no path program.
+int jq_whole(lua_State *L, int input, int program, const Err *paths);
+MUST_CHECK Err jq_whole_check(LeafVm *vm, Str program, const Err *paths);
 
 // --- the machine (vm.c) -------------------------------------------------------------------------
 

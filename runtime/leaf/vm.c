@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/crypto.h"
+#include "leaf/jq_program.h"
 
 enum {
     DEFAULT_MILLISECONDS = 1000,
@@ -250,6 +251,7 @@ LeafVm *leaf_vm_private(const LeafVm *model) {
 void leaf_vm_free(LeafVm *vm) {
     if (vm == NULL) return;
     if (vm->L != NULL) lua_close(vm->L);
+    jq_helper_free(vm->jq);
     for (int i = 0; i < SCRATCH_COUNT; i++) {
         Buffer *buffer = &vm->scratch[i];
         if (vm->is_private && buffer->ptr != NULL) wipe(buffer->ptr, buffer->capacity);

@@ -229,7 +229,7 @@ static void numbers_are_formatted_as_java_does(void **state) {
         {"rt.filter.number(1, '010')",                          "10"                                      },
         {"rt.filter.number(1, '9', 'DOUBLE')",                  "9.0"                                     },
         {"rt.filter.number(1, ' ')",                            "value: ' ' is no number"                 },
-        {"rt.filter.abs(1, rt.null)",                           "type: 'abs' takes a number, not null"      },
+        {"rt.filter.abs(1, rt.null)",                           "type: 'abs' takes a number, not null"    },
     };
     calls_give(state, rows, COUNT(rows));
 }
@@ -303,7 +303,10 @@ static void a_large_context_is_not_copied(void **state) {
     assert_true(leaf_vm_memory(fixture->vm) < before + 32 * 1024);
 }
 
-int main(void) {
+const bool flow_has_jq_helper = true;
+
+int main(int argc, char **argv) {
+    if (jq_helper_asked(argc, argv)) return jq_helper_main();
     const struct CMUnitTest tests[] = {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
         cmocka_unit_test(rows_are_complete),
