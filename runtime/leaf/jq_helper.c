@@ -50,7 +50,7 @@ typedef struct Library {
     int (*text_size)(Jv);
     int (*kind)(Jv);
     Jv (*copy)(Jv);
-    void (*free)(Jv);
+    void (*release)(Jv);
     int (*has_message)(Jv);
     Jv (*message)(Jv);
 } Library;
@@ -131,7 +131,7 @@ static bool open_library(Library *jq) {
            find(library, "jv_string_value", &jq->text) &&
            find(library, "jv_string_length_bytes", &jq->text_size) &&
            find(library, "jv_get_kind", &jq->kind) && find(library, "jv_copy", &jq->copy) &&
-           find(library, "jv_free", &jq->free) &&
+           find(library, "jv_free", &jq->release) &&
            find(library, "jv_invalid_has_msg", &jq->has_message) &&
            find(library, "jv_invalid_get_msg", &jq->message);
 }
@@ -204,7 +204,7 @@ static void hear(void *self, Jv message) {
         const size_t size = (size_t)jq->text_size(jq->copy(message));
         take_message(listener->program, (Str){jq->text(message), size});
     }
-    jq->free(message);
+    jq->release(message);
 }
 
 static void drop(const Library *jq, Program *program) {
@@ -246,7 +246,7 @@ static bool tell_failure(const Helper *helper, Jv message) {
     Buffer out = {0};
     buffer_add(&out, str_slice((Str){jq->text(text), (size_t)jq->text_size(jq->copy(text))}, 0,
                                MESSAGE_MAX));
-    jq->free(text);
+    jq->release(text);
     const bool is_sent = answer(helper, JQ_FAILED, buffer_str(&out));
     buffer_release(&out);
     return is_sent;
@@ -256,7 +256,7 @@ static bool run(Helper *helper, Program *program, Str input) {
     const Library *jq = &helper->jq;
     Jv value = jq->parse(input.ptr, (int)input.len);
     if (jq->kind(value) == JV_INVALID) {
-        jq->free(value);
+        jq->release(value);
         return answer(helper, JQ_FAILED, STR("the input is no JSON for jq"));
     }
     jq->start(program->state, value, 0);
@@ -266,17 +266,17 @@ static bool run(Helper *helper, Program *program, Str input) {
         Jv text = jq->dump(result, 0);
         buffer_add(&out, (Str){jq->text(text), (size_t)jq->text_size(jq->copy(text))});
         buffer_add_char(&out, '\n');
-        jq->free(text);
+        jq->release(text);
         result = jq->next(program->state);
     }
     bool is_sent;
     if (out.len > JQ_RESULT_MAX) {
-        jq->free(result);
+        jq->release(result);
         is_sent = answer(helper, JQ_TOO_LARGE, (Str){0});
     } else if (jq->has_message(jq->copy(result))) {
         is_sent = tell_failure(helper, jq->message(result));
     } else {
-        jq->free(result);
+        jq->release(result);
         is_sent = answer(helper, JQ_RESULTS, buffer_str(&out));
     }
     buffer_release(&out);
