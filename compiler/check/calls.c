@@ -228,7 +228,7 @@ static bool has_param(const Builtin *builtin, Str name) {
 }
 
 // Arguments are counted here only where the row is sure of them: functions that take any number
-// declare none and say so by the flag they lack.
+// declare none, or say so by their flag.
 static void check_arguments(Env *env, const Expr *expr, const Builtin *builtin, uint32_t first) {
     uint32_t params = param_count(builtin);
     uint32_t given = expr->args.count - first;
@@ -246,7 +246,8 @@ static void check_arguments(Env *env, const Expr *expr, const Builtin *builtin, 
         return;
     }
     bool has_none = (builtin->flags & BUILTIN_NO_ARGUMENTS) != 0;
-    if ((params > 0 && given > params) || (has_none && given > 0)) {
+    bool is_open = (builtin->flags & BUILTIN_ANY_COUNT) != 0;
+    if ((params > 0 && given > params && !is_open) || (has_none && given > 0)) {
         diag_add(env->check->diags, "E0311", DIAG_ERROR, expr->name_span,
                  "'" STR_FMT "' takes %s%u argument%s, not %u", STR_ARG(expr->text),
                  params > 0 ? "at most " : "", params, params == 1 ? "" : "s", given);

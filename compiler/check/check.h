@@ -58,6 +58,7 @@ typedef struct Checked {
 
 typedef struct CheckOptions {
     uint32_t targets;  // as in FlowOptions
+    Str roots;         // names, with commas between, that lead to anything: the tests' use
 } CheckOptions;
 
 // Checks a flow; the result is also flow->checked. Findings E0202 … E0323.

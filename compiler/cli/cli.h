@@ -93,6 +93,8 @@ typedef struct CommonOptions {
     const char *target, *config, *files, *color, *format, *unknown_types, *stdin_name, *embedded;
     Texts catalogs, flows, excludes, externals;
     bool is_strict, is_quiet, no_cache;
+    const char *context_roots;      // of compile: for tests
+    const Value *context_literals;  // read from a file
 } CommonOptions;
 
 SessionOptions session_options(const CommonOptions *common);

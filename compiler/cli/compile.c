@@ -8,6 +8,8 @@
 #include "base/file.h"
 #include "cli/keys.h"
 
+enum { LITERALS_MAX = 16 << 20 };
+
 static const Option options[] = {
     {OPTION_TEXT,                                "--output", 'o', "OUT|-", offsetof(CompileOptions, out),
      "where it goes; else <flow id>.flowc here", NULL},
@@ -18,8 +20,13 @@ static const Option options[] = {
     COMPILE_ROWS(CompileOptions),
     {OPTION_TEXT, "--deps", 0, "FILE", offsetof(CompileOptions, deps),
      "write what the artifact was made of, as a rule of make", NULL},
-    {OPTION_LATER,                                          "--standalone", 0, NULL, 0, NULL, NULL},
-    {.kind = OPTION_END},
+ // Test-only, without help: names that templates may start from beside the language's own (then
+  // nothing folds), and a file of names that are literals (a JSON object).
+    {OPTION_TEXT,                                          "--context-roots", 0, "NAMES", offsetof(CompileOptions, common.context_roots),
+     NULL, NULL},
+    {OPTION_TEXT,"--context-literals", 0, "FILE", offsetof(CompileOptions, literals), NULL, NULL},
+    {OPTION_LATER,                                    "--standalone", 0, NULL, 0, NULL, NULL},
+    {.kind = OPTION_END                                    },
 };
 
 static int run(int argc, char **argv);
@@ -150,6 +157,20 @@ static Err write_artifact(const CompileOptions *it, const Compiled *compiled, Ar
     return err_none();
 }
 
+static Err read_literals(CompileOptions *it, Arena *arena) {
+    if (it->literals == NULL) return err_none();
+    Value *map = arena_new(arena, Value);
+    Str text = {0};
+    TRY(file_read(it->literals, LITERALS_MAX, arena, &text));
+    const Err err = json_parse(text, (JsonLimits){0}, arena, map);
+    if (err.code != ERR_NONE) return err_wrap(err, "'%s'", it->literals);
+    if (map->kind != VALUE_MAP) {
+        return err_make(ERR_INPUT, "'%s': expected an object", it->literals);
+    }
+    it->common.context_literals = map;
+    return err_none();
+}
+
 static int run(int argc, char **argv) {
     Arena arena = {0};
     CompileOptions it = {0};
@@ -165,7 +186,10 @@ static int run(int argc, char **argv) {
             status = usage_error(&command_compile, "an artifact is not written to a terminal");
         } else {
             Compiled compiled = {0};
-            status = compile_flow(&command_compile, &it, arguments.items[0], &arena, &compiled);
+            Err read = read_literals(&it, &arena);
+            status = read.code != ERR_NONE ? report_error(&command_compile, read)
+                                           : compile_flow(&command_compile, &it, arguments.items[0],
+                                                          &arena, &compiled);
             if (status == STATUS_OK) {
                 const Err err = write_artifact(&it, &compiled, &arena);
                 if (err.code != ERR_NONE) status = report_error(&command_compile, err);

@@ -6,7 +6,7 @@
 
 typedef struct CompileOptions {
     CommonOptions common;
-    const char *out, *emit, *sign, *password, *deps;
+    const char *out, *emit, *sign, *password, *deps, *literals;
     bool no_link, no_source, is_standalone;
 } CompileOptions;
 

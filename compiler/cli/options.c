@@ -81,7 +81,7 @@ static void unknown_option(const Command *command, const char *word) {
     size_t count = 0;
     for (const Option *option = command->options;
          option->kind != OPTION_END && count < COUNT(names); option++) {
-        names[count++] = option->name;
+        if (option->help != NULL || option->kind == OPTION_LATER) names[count++] = option->name;
     }
     char name[64];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
@@ -164,7 +164,7 @@ void command_help(const Command *command, FILE *out) {
     fprintf(out, "%s\n\nusage: flowc %s %s\n\n%s\n\noptions:\n", command->summary, command->name,
             command->usage, command->help);
     for (const Option *option = command->options; option->kind != OPTION_END; option++) {
-        if (option->kind != OPTION_LATER) print_option(option, out);
+        if (option->help != NULL && option->kind != OPTION_LATER) print_option(option, out);
     }
     fprintf(out, "  %-28s  %s\n", "-h, --help", "this text");
 }

@@ -65,7 +65,9 @@ SessionOptions session_options(const CommonOptions *common) {
                               .flows = common->flows,
                               .excludes = common->excludes,
                               .externals = common->externals,
-                              .is_strict = common->is_strict};
+                              .is_strict = common->is_strict,
+                              .context_roots = common->context_roots,
+                              .context_literals = common->context_literals};
     if (common->unknown_types != NULL) {
         options.unknown_types =
             strcmp(common->unknown_types, "warn") == 0 ? UNKNOWN_TYPES_WARN : UNKNOWN_TYPES_ERROR;

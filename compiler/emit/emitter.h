@@ -71,6 +71,7 @@ typedef enum Sink {
 } Sink;
 
 typedef struct Emitter {
+    const Value *literals;  // of the draft
     Arena *arena;
     Diags *diags;
     ExprParser *parser;

@@ -36,6 +36,9 @@ static Operand truth(Emitter *emitter, uint32_t mark, Operand operand, Span span
 // --- names --------------------------------------------------------------------------------------
 
 static Operand context_root(Emitter *emitter, const Expr *expr) {
+    const Value *literal =
+        emitter->literals == NULL ? NULL : value_map_get(*emitter->literals, expr->text);
+    if (literal != NULL) return emit_literal(emitter, *literal);
     emitter->uses_context = true;
     return operand_lua(emitter, "rt.root(" STR_FMT ", %u)",
                        STR_ARG(lua_quote(emitter->arena, expr->text)),

@@ -138,6 +138,7 @@ void emit_leaves_with_facts(PlanDraft *draft, const Sources *sources, Arena *are
                        .diags = diags,
                        .parser = expr_parser_new(arena),
                        .flow = draft->flow,
+                       .literals = draft->literals,
                        .catalog = draft->catalog};
     EmittedLeaf *out = arena_array(arena, EmittedLeaf, draft->leaves.count);
     uint32_t number = 0;
@@ -148,7 +149,7 @@ void emit_leaves_with_facts(PlanDraft *draft, const Sources *sources, Arena *are
         emit_leaf(&emitter, spec, &out[i]);
         if (out[i].bytecode.len == 0) continue;
         buffer_clear(&json);
-        if (!emitter.uses_context && !emitter.uses_world &&
+        if (!draft->no_fold && !emitter.uses_context && !emitter.uses_world &&
             fold(&emitter, out[i].bytecode, &json)) {
             *spec->target = PLAN_CONSTANT | draft_text(draft, buffer_to_str(&json, arena));
             out[i].bytecode = (Str){0};

@@ -50,7 +50,9 @@ typedef struct PlanDraft {
     LIST_OF(PlanText) texts;
     LIST_OF(LeafSpec) leaves;
     LIST_OF(Span) node_spans;
-    Buffer strings;  // the pool; equal texts once
+    const Value *literals;  // a map: names that stand for a value when emitted; NULL: none
+    bool no_fold;           // for tests: constant leaves stay leaves
+    Buffer strings;         // the pool; equal texts once
     struct PoolIndex *pool;
 } PlanDraft;
 

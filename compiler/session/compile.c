@@ -367,6 +367,8 @@ static Err compile_unit(Linker *linker, Unit *unit, bool is_main, Buffer *out) {
         &session->arena, STR_FMT "." STR_FMT, STR_ARG(flow->flow_namespace), STR_ARG(flow->id));
     const PlanOptions options = plan_options(session);
     PlanDraft *draft = plan_build(flow, session->catalog, &options, &unit->arena, &session->diags);
+    draft->literals = session->options.context_literals;
+    draft->no_fold = session->options.context_roots != NULL;
     Err err = err_none();
     if (!has_errors(session)) {
         if (is_main && linker->request->emit != EMIT_ARTIFACT) {

@@ -117,6 +117,21 @@ const Str *session_externals(Session *session, uint32_t *count) {
     return externals;
 }
 
+static Str context_roots(const Session *session, Arena *arena) {
+    const Value *literals = session->options.context_literals;
+    Buffer names = {0};
+    if (session->options.context_roots != NULL) {
+        buffer_add(&names, str_from(session->options.context_roots));
+    }
+    for (uint32_t i = 0; literals != NULL && i < literals->as.map->count; i++) {
+        buffer_add_char(&names, ',');
+        buffer_add(&names, literals->as.map->members[i].key);
+    }
+    const Str text = buffer_to_str(&names, arena);
+    buffer_release(&names);
+    return text;
+}
+
 static void check_document(Session *session, Unit *unit, const Document *document) {
     const UnknownTypes asked = session->options.unknown_types != UNKNOWN_TYPES_DEFAULT
                                    ? session->options.unknown_types
@@ -135,7 +150,8 @@ static void check_document(Session *session, Unit *unit, const Document *documen
         flow_build(unit->tree, document, session->catalog, &options, &unit->arena, &session->diags);
     if (flow == NULL) return;
     if (unit->flow == NULL) unit->flow = flow;
-    const CheckOptions check_options = {.targets = targets};
+    const CheckOptions check_options = {.targets = targets,
+                                        .roots = context_roots(session, &unit->arena)};
     check_flow(flow, session->catalog, session->parser, &check_options, &unit->arena,
                &session->diags);
     rules_run(flow, &session->diags);

@@ -32,6 +32,11 @@ typedef struct SessionOptions {
     UnknownTypes unknown_types;
     bool is_strict;
     bool is_any_yaml;  // findings in YAML that is no flow count too
+    // For tests of the language: names that templates may start from, with commas between, and
+    // then nothing folds; a map of names that are literals, so that what hangs on them folds. NULL:
+    // none.
+    const char *context_roots;
+    const Value *context_literals;
 } SessionOptions;
 
 // What `.flowc.yaml` says. Paths are joined to its folder.

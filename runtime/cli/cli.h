@@ -52,6 +52,7 @@ struct Cli {
     int argument_count;
     LIST_OF(GivenOption) options;
     RunConfig config;
+    const Value *context;  // of `run --context`; NULL: none
     bool is_json;
     bool has_colour;       // of standard error
     bool is_terminal;      // standard error

@@ -44,7 +44,8 @@ Err cli_runtime(Cli *cli, bool read_only, HostMode mode, Runtime **out) {
                               .runner = runner_of(cli),
                               .secrets_path = cli_option_c(cli, "secrets"),
                               .files_folder = cli_option_c(cli, "files"),
-                              .observer = cli_observer(cli)};
+                              .observer = cli_observer(cli),
+                              .context = cli->context};
     Err err = runtime_new(&options, out);
     if (err.code == ERR_NONE) cli->masker = runtime_masker(*out);
     return err;

@@ -51,6 +51,7 @@ static void print_help(const CommandSpec *command) {
     printf("\n%s\n\n", command->help);
     const OptionSpec *option = NULL;
     for (uint32_t i = 0; (option = option_at(command, i)) != NULL; i++) {
+        if (option->help == NULL) continue;  // for tests
         char name[80];
         snprintf(name, sizeof name, "--%s%s%s", option->name, option->value == NULL ? "" : " ",
                  option->value == NULL ? "" : option->value);
@@ -108,6 +109,7 @@ static const char *nearest_option(const CommandSpec *command, Str name) {
     size_t best = 3;
     const OptionSpec *option = NULL;
     for (uint32_t i = 0; (option = option_at(command, i)) != NULL; i++) {
+        if (option->help == NULL) continue;
         size_t distance = str_distance(name, str_from(option->name), 2);
         if (distance < best) nearest = option->name;
         if (distance < best) best = distance;

@@ -10,6 +10,8 @@
 #include "base/file.h"
 #include "cli/cli.h"
 
+enum { CONTEXT_MAX = 16 << 20 };
+
 static const OptionSpec OPTIONS[] = {
     OPTION_INPUTS,
     {"label",     'l', "KEY=VALUE", "a label of the execution"                                    },
@@ -18,6 +20,7 @@ static const OptionSpec OPTIONS[] = {
     {"detach",    0,   NULL,        "print the id and leave the execution to a process of its own"},
     OPTION_WAITING,
     {"ephemeral", 0,   NULL,        "keep nothing"                                                },
+    {"context",   0,   "FILE",      NULL                                                          },
     OPTION_UNSIGNED,
     OPTION_END,
 };
@@ -30,6 +33,27 @@ typedef struct Request {
 static int fail_create(Cli *cli, const Err *err, const InputFault *fault) {
     if (err->code == ERR_INPUT) return cli_fail(cli, "input", err, fault);
     return cli_fail_execution(cli, err);
+}
+
+// Test-only: --context FILE gives roots that win over all others, and this line says what the
+// leaves did with them.
+static void tell_leaves(Cli *cli, const Runtime *runtime) {
+    const LeafStatistics *statistics = runtime_leaf_statistics(runtime);
+    cli_note(cli, "leaves %u, failure %s, name " STR_FMT, statistics->evaluated,
+             statistics->failure == NULL ? "none" : statistics->failure, STR_ARG(statistics->name));
+}
+
+static Err read_context(Cli *cli) {
+    const char *path = cli_option_c(cli, "context");
+    if (path == NULL) return err_none();
+    Value *map = arena_new(&cli->arena, Value);
+    Str text = {0};
+    TRY(file_read(path, CONTEXT_MAX, &cli->arena, &text));
+    Err err = json_parse(text, (JsonLimits){0}, &cli->arena, map);
+    if (err.code != ERR_NONE) return err_wrap(err, "'%s'", path);
+    if (map->kind != VALUE_MAP) return err_make(ERR_INPUT, "'%s': expected an object", path);
+    cli->context = map;
+    return err_none();
 }
 
 static int run_now(Cli *cli, const Request *request) {
@@ -46,6 +70,7 @@ static int run_now(Cli *cli, const Request *request) {
     err = execution_create(runtime, &request->start, &cli->arena, &fault, &execution);
     int status = err.code == ERR_NONE ? cli_foreground(cli, runtime, execution)
                                       : fail_create(cli, &err, &fault);
+    if (cli->context != NULL) tell_leaves(cli, runtime);
     cli_end(cli, runtime);
     return status;
 }
@@ -145,6 +170,7 @@ static int run(Cli *cli) {
     request->start.id = cli_option(cli, "id");
     err = cli_inputs(cli, &request->artifact.plan, &request->start.inputs);
     if (err.code == ERR_NONE) err = cli_labels(cli, &request->start.labels);
+    if (err.code == ERR_NONE) err = read_context(cli);
     if (err.code == ERR_USAGE) return cli_fail(cli, "usage", &err, NULL);
     if (err.code != ERR_NONE) return cli_fail(cli, "input", &err, NULL);
     if (cli_has(cli, "ephemeral") && cli_has(cli, "detach")) {

@@ -108,6 +108,8 @@ static void print_container(lua_State *L, int index, Buffer *out, int depth) {
     }
     luaL_checkstack(L, 6, NULL);
     leaf_check_size(L, out);
+    // A value that holds itself twice, 45 levels deep, is small and prints for hours.
+    leaf_charge(L, 4 + lua_rawlen(L, index) / 4);
     if (leaf_kind(L, index) == KIND_LIST) {
         print_list(L, index, out, depth);
     } else {

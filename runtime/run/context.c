@@ -407,6 +407,9 @@ static LeafRef scope_root(void *self, Str name) {
     Scope *scope = self;
     const Execution *execution = scope->execution;
     const Value *own = scope->roots == NULL ? NULL : value_map_get(*scope->roots, name);
+    if (own == NULL && execution->runtime->options.context != NULL) {
+        own = value_map_get(*execution->runtime->options.context, name);
+    }
     if (own != NULL) return ref_value(*own);
     if (str_eq(name, STR("flow"))) return ref_value(run_flow_root(execution, scope->arena));
     if (str_eq(name, STR("execution"))) return ref_value(execution_root(scope));

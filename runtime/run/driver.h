@@ -135,6 +135,7 @@ struct Runtime {
     LoopTimer *poll;  // commands, the queue
     Err failure;      // of the store: nothing goes on
     LIST_OF(Str) missing_secrets;
+    LeafStatistics leaf_statistics;
     // Of runtime_run.
     bool is_killed, is_interrupted, is_stopped;
     int64_t killed_ms;

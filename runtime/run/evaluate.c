@@ -111,6 +111,14 @@ static LeafStatus answer(Execution *execution, LeafRun *run) {
 
 // --- leaves -------------------------------------------------------------------------------------
 
+static void count_leaf(Runtime *runtime, const LeafError *error) {
+    LeafStatistics *statistics = &runtime->leaf_statistics;
+    statistics->evaluated++;
+    if (error == NULL || runtime->options.context == NULL) return;
+    statistics->failure = leaf_error_kind_name(error->kind);
+    statistics->name = str_dup(&runtime->arena, error->name);
+}
+
 Evaluated run_evaluate(Execution *execution, PlanLeaf leaf, Scope *scope) {
     Evaluated result = {.is_ok = true};
     Arena *arena = scope->arena;
@@ -125,6 +133,7 @@ Evaluated run_evaluate(Execution *execution, PlanLeaf leaf, Scope *scope) {
     LeafRun run = {0};
     LeafStatus status = leaf_start(&run, execution->vm, leaf - 1, run_context(scope), arena);
     while (status == LEAF_NEEDS) status = answer(execution, &run);
+    count_leaf(execution->runtime, status == LEAF_FAILED ? &run.error : NULL);
     result.touched = scope->touched;
     if (status == LEAF_DONE) {
         result.value = run.value;

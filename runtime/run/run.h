@@ -93,10 +93,19 @@ typedef struct RuntimeOptions {
     const StoreSeam *seam;
     const Clock *clock;
     RunObserver observer;
+    const Value *context;  // for tests of the language: a map of roots that win; NULL: none
 } RuntimeOptions;
+
+// What expressions did, for the same tests.
+typedef struct LeafStatistics {
+    uint32_t evaluated;   // leaves that were run, not constants
+    const char *failure;  // kind of the last that failed, or NULL
+    Str name;             // what was undefined then
+} LeafStatistics;
 
 MUST_CHECK Err runtime_new(const RuntimeOptions *options, Runtime **out);
 void runtime_free(Runtime *runtime);  // ends what still runs
+const LeafStatistics *runtime_leaf_statistics(const Runtime *runtime);
 Store *runtime_store(Runtime *runtime);
 Loop *runtime_loop(Runtime *runtime);
 Masker *runtime_masker(Runtime *runtime);

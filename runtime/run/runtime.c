@@ -10,6 +10,10 @@ int64_t runtime_now(const Runtime *runtime) {
     return runtime->clock->wall_ms(runtime->clock->self);
 }
 
+const LeafStatistics *runtime_leaf_statistics(const Runtime *runtime) {
+    return &runtime->leaf_statistics;
+}
+
 Store *runtime_store(Runtime *runtime) {
     return runtime->store;
 }
