@@ -81,9 +81,9 @@ static void check_program(Env *env, const Expr *expr) {
     if (argument == NULL || argument->kind != EXPR_TEXT) return;
     if (is_filter(expr, "jq")) {
         Err err = jq_check(argument->text);
-        if (err.code != ERR_INPUT) return;
-        diag_add(env->check->diags, "E0405", DIAG_ERROR, argument->span,
-                 "this jq program does not parse: %s", err.text);
+        if (err.code != ERR_INPUT && err.code != ERR_REFUSED) return;
+        diag_add(env->check->diags, "E0405", DIAG_ERROR, argument->span, "%s%s",
+                 err.code == ERR_INPUT ? "this jq program does not parse: " : "", err.text);
     } else if (is_filter(expr, "regexReplace") || is_filter(expr, "regexMatch") ||
                is_filter(expr, "regexExtract")) {
         check_regex(env, argument);

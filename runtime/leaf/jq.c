@@ -165,7 +165,7 @@ static JqNode *odd(Parser *parser) {
     skip(parser);
     char c = peek(parser);
     if (c != '\0' && strchr("+-*/%=<>!|aoi", c) != NULL) {
-        return fail(parser, ERR_UNSUPPORTED, "this version runs paths only, not", read_odd(parser));
+        return fail(parser, ERR_UNSUPPORTED, "this is no path:", read_odd(parser));
     }
     return fail(parser, ERR_INPUT, "unexpected", read_odd(parser));
 }
@@ -260,27 +260,23 @@ static JqNode *literal(Parser *parser, Value value) {
 }
 
 static JqNode *parse_word(Parser *parser) {
-    static const char *const closed[] = {"env",    "input",   "inputs", "input_filename",
-                                         "import", "include", "debug",  "stderr"};
     size_t start = parser->at;
     Str name = read_name(parser);
     if (str_eq(name, STR("true"))) return literal(parser, value_bool(true));
     if (str_eq(name, STR("false"))) return literal(parser, value_bool(false));
     if (str_eq(name, STR("null"))) return literal(parser, value_null());
     parser->at = start;
-    for (size_t i = 0; i < COUNT(closed); i++) {
-        if (str_eq(name, str_from(closed[i]))) {
-            return fail(parser, ERR_INPUT, "a program has no access to", name);
-        }
-    }
-    return fail(parser, ERR_UNSUPPORTED, "this version runs paths only, not", name);
+    return fail(parser, ERR_UNSUPPORTED, "this is no path:", name);
 }
 
 static JqNode *parse_primary(Parser *parser) {
     skip(parser);
     char c = peek(parser);
     double number;
-    if (c == '.' && !is_digit(peek_next(parser))) return parse_dot(parser);
+    if (c == '.' && is_digit(peek_next(parser))) {
+        return fail(parser, ERR_UNSUPPORTED, "this is no path:", read_odd(parser));
+    }
+    if (c == '.') return parse_dot(parser);
     if (c == '"') {
         Value text;
         return read_text(parser, &text) ? literal(parser, text) : NULL;
@@ -301,12 +297,11 @@ static JqNode *parse_primary(Parser *parser) {
     if (c == '$') {
         parser->at++;
         Str name = read_name(parser);
-        bool is_env = str_eq(name, STR("ENV"));
-        return fail(parser, ERR_INPUT,
-                    is_env ? "a program has no access to the variable" : "unknown variable", name);
+        bool is_defined = str_starts_with(name, STR("__")) || str_eq(name, STR("ENV"));
+        return fail(parser, is_defined ? ERR_UNSUPPORTED : ERR_INPUT, "unknown variable", name);
     }
     if (c == '{' || c == '@' || c == '-') {
-        return fail(parser, ERR_UNSUPPORTED, "this version runs paths only, not", read_odd(parser));
+        return fail(parser, ERR_UNSUPPORTED, "this is no path:", read_odd(parser));
     }
     return fail(parser, ERR_INPUT, "expected a path instead of", read_odd(parser));
 }
@@ -352,7 +347,7 @@ static Err parse(Str program, Arena *arena, const JqNode **out) {
     return parser.err;
 }
 
-Err leaf_check_jq(LeafVm *vm, Str program) {
+Err jq_check(Str program) {
     Arena arena = {0};
     const JqNode *node;
     bool uses_clock;
@@ -360,7 +355,13 @@ Err leaf_check_jq(LeafVm *vm, Str program) {
     arena_release(&arena);
     if (err.code == ERR_NONE || err.code == ERR_LIMIT) return err;
     TRY(jq_scan(program, &uses_clock));
-    return jq_whole_check(vm, program, &err);
+    return err;
+}
+
+Err leaf_check_jq(LeafVm *vm, Str program) {
+    Err err = jq_check(program);
+    bool is_path = err.code != ERR_INPUT && err.code != ERR_UNSUPPORTED;
+    return is_path ? err : jq_whole_check(vm, program, &err);
 }
 
 // --- evaluating ---------------------------------------------------------------------------------

@@ -300,6 +300,9 @@ extern const bool flow_has_jq_helper __attribute__((weak));
 bool jq_helper_asked(int argc, char **argv);
 int jq_helper_main(void);
 
+// What is known of a program without libjq: ERR_INPUT where it is no jq, ERR_REFUSED where it
+// reaches for more than its input, ERR_LIMIT, ERR_UNSUPPORTED where it is more than a path.
+MUST_CHECK Err jq_check(Str program);
 // Whether the filter `jq` can run a program, without an input: ERR_INPUT where it is no jq,
 // ERR_REFUSED where it reaches for more than its input, ERR_LIMIT, ERR_UNAVAILABLE where nobody can
 // tell here.

@@ -17,3 +17,10 @@ add_executable(perf_peak ${CMAKE_SOURCE_DIR}/tests/perf/peak.c)
 target_compile_definitions(perf_peak PRIVATE _GNU_SOURCE)
 target_link_libraries(perf_peak PRIVATE flow_warnings -static)
 set_target_properties(perf_peak PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+
+# Expressions against plain Lua, strftime and jansson: run by tests/perf/expressions.
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+add_executable(floor_expressions ${CMAKE_SOURCE_DIR}/tests/perf/floor_expressions.c)
+target_include_directories(floor_expressions PRIVATE ${CMAKE_SOURCE_DIR}/runtime)
+target_link_libraries(floor_expressions PRIVATE flow_warnings flow_runtime_leaf PkgConfig::JANSSON)
+set_target_properties(floor_expressions PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
