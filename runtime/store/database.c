@@ -5,6 +5,7 @@
 // is long, and while running only when it is very long; closing never does.
 #include "store/database.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -263,12 +264,20 @@ static const char *network_file_system(int64_t type) {
 }
 
 static bool folder_is_empty_but_ours(Arena *scratch, const char *folder) {
-    // rmdir tells without reading; it fails on what is not empty, and we make it again.
     if (path_exists(str_to_c(scratch, path_join(scratch, str_from(folder), STR("store.db"))))) {
         return true;
     }
-    if (rmdir(folder) != 0) return false;
-    return mkdir(folder, 0700) == 0;
+    DIR *entries = opendir(folder);
+    if (entries == NULL) return false;
+    bool is_empty = true;
+    for (const struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
+        Str name = str_from(entry->d_name);
+        bool is_dots = str_eq(name, STR(".")) || str_eq(name, STR(".."));
+        // Another process may be making its store here.
+        if (!is_dots && !str_starts_with(name, STR("store.db"))) is_empty = false;
+    }
+    closedir(entries);
+    return is_empty;
 }
 
 static Err check_folder(const StoreOptions *options) {
@@ -373,6 +382,18 @@ static int after_commit(void *self, sqlite3 *db, const char *name, int pages) {
     return SQLITE_OK;
 }
 
+// The change to WAL needs the database alone, and SQLite asks no busy handler then: another process
+// that makes the same store is waited for here.
+static Err use_log(Store *store) {
+    enum { PAUSE_MS = 10 };
+    for (int waited = 0;; waited += PAUSE_MS) {
+        Err err = execute(store, "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=1048576",
+                          "open the store");
+        if (err.code != ERR_CONFLICT || waited >= STORE_BUSY_MS) return err;
+        sqlite3_sleep(PAUSE_MS);
+    }
+}
+
 static Err configure(Store *store) {
     sqlite3_busy_timeout(store->db, STORE_BUSY_MS);
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
@@ -381,8 +402,7 @@ static Err configure(Store *store) {
     TRY(execute(store, "PRAGMA cache_size=-512; PRAGMA temp_store=MEMORY", "open the store"));
     if (store->options.is_ephemeral) return err_none();
     if (!store->options.read_only) {
-        TRY(execute(store, "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=1048576",
-                    "open the store"));
+        TRY(use_log(store));
     }
     sqlite3_wal_hook(store->db, after_commit, store);  // replaces the automatic checkpoint
     switch (store->options.durability) {
