@@ -109,7 +109,7 @@ static bool retry_task(Engine *engine, uint32_t number) {
     if (is_new) {
         first = value_map_get_int(engine->created, STR("firstCreated"), engine->created_ms);
     }
-    if (retry->max_duration > 0 && at - first > retry->max_duration) return false;
+    if (retry->max_duration > 0 && at - first >= retry->max_duration) return false;
     Run next = *run;
     next.timer_count++;
     turn_decide(
