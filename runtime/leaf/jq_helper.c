@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -86,6 +87,11 @@ static bool is_sanitized(void) {
 
 // A helper that cannot be limited does not run.
 static bool close_doors(void) {
+    // A sanitizer's handlers would turn the end by a signal, which says what was exceeded, into a
+    // status.
+    (void)signal(SIGSEGV, SIG_DFL);
+    (void)signal(SIGBUS, SIG_DFL);
+    (void)signal(SIGABRT, SIG_DFL);
     const struct rlimit nothing = {0, 0}, files = {JQ_SOCKET + 1, JQ_SOCKET + 1};
     const struct rlimit memory = {JQ_MEMORY, JQ_MEMORY};
     return (is_sanitized() || setrlimit(RLIMIT_AS, &memory) == 0) &&
