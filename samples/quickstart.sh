@@ -74,7 +74,7 @@ say "6. Run a flow for real: a shell, an HTTP service that is busy at first, a l
 python3 samples/service_health/server.py >"$work/port" &
 server=$!
 for _ in $(seq 100); do [ -s "$work/port" ] && break || sleep 0.05; done
-try flowc compile -o "$work/service_health.flowc" samples/service_health/flow.yaml 2>/dev/null
+try flowc compile -o "$work/service_health.flowc" samples/service_health/flow.yaml
 try flowrun run "$work/service_health.flowc" -i "base_url=http://127.0.0.1:$(cat "$work/port")"
 
 say "7. It is all on record"
