@@ -1,7 +1,7 @@
 #!/bin/bash
 # build.sh NAME... - the programs that the tests run against, from their package registries, built once.
 #
-# NAME is tofu, kube-apiserver, moto or all. They go to ${FLOW_CACHE:-~/.cache/flowc}/components; module sources and the Go
+# NAME is tofu, kube-apiserver, moto, pre-commit or all. They go to ${FLOW_CACHE:-~/.cache/flowc}/components; module sources and the Go
 # build cache, larger than all else together, are removed afterwards. Where a tool is missing (go, python3 -m venv) the
 # component is left out and the tests that need it say so.
 set -euo pipefail
@@ -31,22 +31,22 @@ build_go() { # name, folder, version, ldflags, package
     rm -rf "$work"
 }
 
-build_moto() {
-    [ -x "$cache/moto/bin/moto_server" ] && return 0
-    echo "installing moto (once)"
-    if ! python3 -m venv "$cache/moto" 2>/dev/null; then
-        rm -rf "$cache/moto"
-        echo "skipping moto: python3 -m venv does not work here (package python3-venv)"
+build_venv() { # name, program, package
+    [ -x "$cache/$1/bin/$2" ] && return 0
+    echo "installing $1 (once)"
+    if ! python3 -m venv "$cache/$1" 2>/dev/null; then
+        rm -rf "${cache:?}/$1"
+        echo "skipping $1: python3 -m venv does not work here (package python3-venv)"
         return 0
     fi
-    "$cache/moto/bin/pip" install -q --disable-pip-version-check "moto[server,s3]==5.2.5" || {
-        rm -rf "$cache/moto"
-        echo "skipping moto: pip cannot install it"
+    "$cache/$1/bin/pip" install -q --disable-pip-version-check "$3" || {
+        rm -rf "${cache:?}/$1"
+        echo "skipping $1: pip cannot install it"
         [ "${CI:-}" != true ]
     }
 }
 
-[ "${1:-all}" = all ] && set -- tofu kube-apiserver moto
+[ "${1:-all}" = all ] && set -- moto pre-commit tofu kube-apiserver
 for name in "$@"; do
     case $name in
     tofu)
@@ -58,9 +58,10 @@ for name in "$@"; do
             "-s -w -X k8s.io/component-base/version.gitVersion=v1.33.13" \
             k8s.io/kubernetes/cmd/kube-apiserver
         ;;
-    moto) build_moto ;;
+    moto) build_venv moto moto_server "moto[server,s3]==5.2.5" ;;
+    pre-commit) build_venv pre-commit pre-commit "pre-commit==4.7.0" ;;
     *)
-        echo "build.sh: unknown component '$name'; known are tofu, kube-apiserver, moto" >&2
+        echo "build.sh: unknown component '$name'; known are tofu, kube-apiserver, moto, pre-commit" >&2
         exit 2
         ;;
     esac
