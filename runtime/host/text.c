@@ -47,35 +47,7 @@ Str masked_text(HostTask *task, Value value, Arena *arena) {
 }
 
 Value mask_value(HostTask *task, Value value, Arena *arena) {
-    switch (value.kind) {
-    case VALUE_TEXT:
-        return value_text(mask_plain(task, value.as.text, arena));
-    case VALUE_LIST: {
-        Value out = value_list(arena);
-        for (uint32_t i = 0; i < value.as.list->count; i++) {
-            value_list_add(arena, out, mask_value(task, value.as.list->items[i], arena));
-        }
-        return out;
-    }
-    case VALUE_MAP: {
-        Value out = value_map(arena);
-        for (uint32_t i = 0; i < value.as.map->count; i++) {
-            const ValueMember *member = &value.as.map->members[i];
-            value_map_set(arena, out, mask_plain(task, member->key, arena),
-                          mask_value(task, member->value, arena));
-        }
-        return out;
-    }
-    case VALUE_NULL:
-    case VALUE_UNDEFINED:
-    case VALUE_BOOL:
-    case VALUE_INT:
-    case VALUE_FLOAT:
-    case VALUE_BIGNUM:
-    case VALUE_SECRET:
-        break;
-    }
-    return value_copy(arena, value);
+    return masker_value(task->host->options.masker, value, arena);
 }
 
 static Value make_recipe(Arena *arena, Value recipe) {
