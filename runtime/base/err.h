@@ -17,7 +17,7 @@ typedef enum ErrCode {
     ERR_CONFLICT,     // somebody else owns it
     ERR_UNAVAILABLE,  // a peer, a library or a program is not there
     ERR_STORE,        // durable state could not be read or written
-    ERR_UNSUPPORTED,  // known, but not implemented here
+    ERR_UNSUPPORTED,  // known, but not for this host or version
     ERR_CANCELLED,
 } ErrCode;
 

@@ -197,7 +197,7 @@ case("python_requirements_are_installed_first", function()
     local record = fake.run("io.kestra.plugin.scripts.python.Script",
         { script = "x", dependencies = { "a>=1", "b'c" }, beforeCommands = { "y" } }, OK)
     contains(record.exec[1].script, "pip install --quiet --target .python-packages -- 'a>=1' 'b'\\''c'\ny\n")
-    same(record.exec[1].env.PYTHONPATH, "/work/dir/.python-packages")
+    same(record.exec[1].env.PYTHONPATH, "/task/dir/.python-packages")
 end)
 
 case("a_node_script_is_run_by_node", function()

@@ -157,7 +157,7 @@ function fake.host(script)
     end
 
     host.workdir = {
-        path = function() return "/work/dir" end,
+        path = function() return "/task/dir" end,
         write = function(path, content) record.written[path] = content return true end,
         remove = function(path) record.removed[#record.removed + 1] = path return true end,
         read = function(path) return script.files[path] end,
