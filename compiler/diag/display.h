@@ -8,8 +8,7 @@
 #include "base/buffer.h"
 #include "base/str.h"
 
-// Columns a code point takes: 0, 1 or 2.
-uint32_t display_point_width(uint32_t point);
+// In columns.
 uint32_t display_width(Str text);
 
 typedef struct DisplayLine {

@@ -60,10 +60,11 @@ struct Cli {
     int started_fd;        // --detach: where the id is told; -1: none
     // Progress.
     Masker *masker;
-    Buffer line;
-    bool has_status_line;
-    LIST_OF(Str) running;
-    uint32_t ended;
+    Buffer line;   // to be written next
+    Buffer block;  // what stands at the bottom of the terminal
+    Runtime *shown;
+    LoopTimer *frames;
+    int64_t next_frame_ms;
 };
 
 int cli_main(int argc, char **argv);
@@ -119,6 +120,11 @@ bool cli_parse_age(Str text, int64_t *milliseconds);  // 30d, 12h, 5m, PT…
 // --- progress (progress.c) ----------------------------------------------------------------------
 
 RunObserver cli_observer(Cli *cli);
+// Breaks lines before they reach the edge of a terminal, and indents what follows.
+void cli_add_folded(Buffer *out, Str lines, uint32_t columns);
+// The live tree of what `runtime` runs, where standard error is a terminal, until
+// cli_progress_end.
+void cli_progress_begin(Cli *cli, Runtime *runtime);
 void cli_progress_end(Cli *cli);
 
 #define OPTION_INPUTS                                                                              \

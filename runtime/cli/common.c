@@ -191,13 +191,15 @@ int cli_foreground(Cli *cli, Runtime *runtime, Execution *execution) {
     if (status != 0) return status;
     if (cli->started_fd >= 0) go_to_background(cli, execution);
     Err err = err_none();
+    cli_progress_begin(cli, runtime);
     RunEnd end = runtime_run(runtime, execution, until, state, &err);
+    cli_progress_end(cli);
     if (end == RUN_FAILED) {
         cli_fail(cli, "store", &err, NULL);
         return STATUS_STORE;
     }
     execution = runtime_root(runtime);
-    cli_show_result(cli, execution, false, end);
+    cli_show_result(cli, execution, cli->is_terminal && isatty(STDOUT_FILENO) == 1, end);
     return run_exit_status(end, execution);
 }
 

@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "cli/cli.h"
+#include "cli/tree.h"
 
 static void say(Cli *cli, const char *word, const char *colour, Str text) {
     Buffer line = {0};
@@ -157,7 +159,49 @@ static void add_span(Buffer *out, const Engine *engine, RunId run) {
     cli_duration(out, end - changes[0].time_ms);
 }
 
+static uint32_t output_columns(void) {
+    struct winsize size;
+    bool is_known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20;
+    return is_known ? size.ws_col : 80;
+}
+
+static void add_reason(Cli *cli, Buffer *out, const Engine *engine) {
+    EngineReason reason;
+    Buffer text = {0};
+    if (!engine_reason(engine, &reason)) return;
+    buffer_add(&text, STR("reason: "));
+    if (reason.task.len > 0) {
+        buffer_printf(&text, "task '" STR_FMT, STR_ARG(reason.task));
+        cli_add_plain(cli, &text, run_place(engine, reason.run, &cli->arena));
+        buffer_printf(&text, "'%s", reason.message.len > 0 ? ": " : "");
+    }
+    cli_add_plain(cli, &text, reason.message);
+    buffer_add_char(&text, '\n');
+    if (isatty(STDOUT_FILENO) == 1) {
+        cli_add_folded(out, buffer_str(&text), output_columns());
+    } else {
+        buffer_add(out, buffer_str(&text));
+    }
+    buffer_release(&text);
+}
+
+// For a person at a terminal: when what ran, as bars.
+static void add_timeline(Cli *cli, Buffer *out, const Engine *engine) {
+    TreeStyle style = {
+        .columns = output_columns() - 1,
+        .has_colour = cli->has_colour,
+        .has_unicode = tree_has_unicode(),
+        .is_timeline = true,
+        .now_ms = clock_system()->wall_ms(clock_system()->self),
+    };
+    tree_draw(engine, &style, out);
+}
+
 static void add_runs(Cli *cli, Buffer *out, const Engine *engine) {
+    if (isatty(STDOUT_FILENO) == 1) {
+        add_timeline(cli, out, engine);
+        return;
+    }
     TaskRunView view;
     for (uint32_t i = 0; engine_run_at(engine, i, &view); i++) {
         if (view.task.len == 0) continue;
@@ -236,17 +280,7 @@ void cli_show_result(Cli *cli, const Execution *execution, bool with_runs, RunEn
                   STR_ARG(plan_text(plan, plan->flow.id)), state_name(engine_state(engine)));
     add_span(&out, engine, none);
     buffer_add_char(&out, '\n');
-    EngineReason reason;
-    if (engine_reason(engine, &reason)) {
-        buffer_add(&out, STR("reason: "));
-        if (reason.task.len > 0) {
-            buffer_printf(&out, "task '" STR_FMT, STR_ARG(reason.task));
-            cli_add_plain(cli, &out, run_place(engine, reason.run, &cli->arena));
-            buffer_printf(&out, "'%s", reason.message.len > 0 ? ": " : "");
-        }
-        cli_add_plain(cli, &out, reason.message);
-        buffer_add_char(&out, '\n');
-    }
+    add_reason(cli, &out, engine);
     if (with_runs) add_runs(cli, &out, engine);
     const Value *outputs = engine_outputs(engine);
     if (outputs != NULL && outputs->kind == VALUE_MAP && outputs->as.map->count > 0) {

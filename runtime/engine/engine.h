@@ -253,6 +253,13 @@ typedef struct FrameView {
 } FrameView;
 bool engine_frame(const Engine *engine, RunId frame, FrameView *out);
 
+// How far a loop is; false for other runs. `total` counts what is known: iterations of LoopUntil
+// and of a loop whose values are not resolved are those that began.
+typedef struct LoopProgress {
+    uint32_t ended, begun, total;
+} LoopProgress;
+bool engine_loop_progress(const Engine *engine, RunId run, LoopProgress *out);
+
 // Child executions in order of creation; false behind the last.
 typedef struct ChildView {
     Str id;

@@ -158,11 +158,41 @@ bool engine_child_at(const Engine *engine, uint32_t index, ChildView *out) {
     return true;
 }
 
-// --- finding ------------------------------------------------------------------------------------
-
 static bool is_kind_of_loop(const PlanNode *node) {
     return node->kind == NODE_FOREACH || node->kind == NODE_LOOP || node->kind == NODE_LOOP_UNTIL;
 }
+
+static bool frame_has_ended(const Engine *engine, const Run *loop, uint32_t number) {
+    if (number == NO_FRAME) return false;
+    const Frame *frame = frame_of(engine, number);
+    bool tells = node_of(engine, loop)->kind != NODE_FOREACH;
+    if (tells) return frame->state != STATE_NONE;
+    return frame->tally.created > 0 && frame->tally.terminal == frame->tally.created;
+}
+
+bool engine_loop_progress(const Engine *engine, RunId id, LoopProgress *out) {
+    uint32_t number = table_find_run(engine, id);
+    *out = (LoopProgress){0};
+    if (number == NO_RUN || number == ROOT) return false;
+    const Run *run = run_of(engine, number);
+    const PlanNode *node = node_of(engine, run);
+    if (run->level == NULL) return false;
+    if (node->kind == NODE_LOOP_UNTIL) {
+        out->begun = out->total = run->level->passes;
+        out->ended = out->begun == 0 || state_is_terminal(run->state) ? out->begun : out->begun - 1;
+        return true;
+    }
+    if (!is_kind_of_loop(node) && run->part != PART_ITEMS) return false;
+    for (uint32_t i = 0; i < run->level->frames.count; i++) {
+        uint32_t frame = run->level->frames.items[i];
+        if (frame != NO_FRAME) out->begun++;
+        if (frame_has_ended(engine, run, frame)) out->ended++;
+    }
+    out->total = run->level->value_count > out->begun ? run->level->value_count : out->begun;
+    return true;
+}
+
+// --- finding ------------------------------------------------------------------------------------
 
 // The loops around a node, outermost first; at most as deep as a flow may nest.
 enum { DEPTH_MAX = 128 };
