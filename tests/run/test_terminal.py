@@ -46,7 +46,7 @@ inputs:
 class Terminal:
     def __init__(self, folder, columns, command):
         self.name = f"flow{os.getpid()}x{columns}"
-        self.socket = folder / "tmux"
+        self.socket = folder / f"tmux{time.monotonic_ns()}"  # a server of its own: one that ends takes its time
         flowtest.run([*self.tmux(), "new-session", "-d", "-s", self.name, "-x", str(columns), "-y", "30",
                       f"LANG=C.UTF-8 {command}; echo status $?; sleep 600"])
 
