@@ -240,11 +240,13 @@ static int64_t end_of(const Tree *tree, const Row *row) {
     return row->is_open ? tree->style->now_ms : row->view.ended_ms;
 }
 
+enum { BAR_COLUMNS_MIN = 8 };
+
 static void add_timeline(const Tree *tree, const Row *row, uint32_t columns) {
     int64_t span = tree->end_ms - tree->start_ms;
     int64_t from = row->view.created_ms - tree->start_ms;
     int64_t to = end_of(tree, row) - tree->start_ms;
-    if (columns < 8 || span <= 0 || from < 0 || to < from) return;
+    if (columns < BAR_COLUMNS_MIN || span <= 0 || from < 0 || to < from) return;
     if (columns > 60) columns = 60;
     int64_t first = from * columns / span;
     int64_t last = to * columns / span;
@@ -312,21 +314,24 @@ static Str name_of(Tree *tree, const Row *row, Str prefix) {
     return text;
 }
 
+// Beside a bar remarks have a column of their own; where there is no room for that, a remark stands
+// in the bar's place.
 static void add_rest(const Tree *tree, const Row *row, uint32_t columns) {
-    uint32_t room =
-        tree->style->is_timeline && columns >= REMARK_COLUMNS + 9 ? REMARK_COLUMNS : columns;
-    size_t before = tree->out->len;
+    bool is_timeline = tree->style->is_timeline;
+    bool has_both = is_timeline && columns >= REMARK_COLUMNS + 1 + BAR_COLUMNS_MIN;
+    uint32_t room = has_both ? REMARK_COLUMNS : columns;
     uint32_t used = add_progress(tree, row, room);
-    bool has_gap = used > 0 && used + 1 < room;
-    if (has_gap) buffer_add_char(tree->out, ' ');
-    uint32_t remark = add_remark(tree, row, room - used - (has_gap ? 1 : 0));
-    if (!tree->style->is_timeline || room == columns) {
-        if (used + remark == 0) tree->out->len = before;
-        return;
+    if (used > 0 && used + 1 < room) {
+        buffer_add_char(tree->out, ' ');
+        used++;
     }
-    used += remark + (has_gap ? 1 : 0);
-    buffer_add_repeat(tree->out, ' ', room - used + 1);
-    add_timeline(tree, row, columns - room - 1);
+    used += add_remark(tree, row, room - used);
+    if (has_both) {
+        buffer_add_repeat(tree->out, ' ', room - used + 1);
+        add_timeline(tree, row, columns - room - 1);
+    } else if (is_timeline && used == 0) {
+        add_timeline(tree, row, columns);
+    }
 }
 
 static void add_line(Tree *tree, const Row *row, Str prefix) {
