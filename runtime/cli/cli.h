@@ -54,6 +54,7 @@ struct Cli {
     RunConfig config;
     const Value *context;  // of `run --context`; NULL: none
     bool is_json;
+    Str colour;            // --color: auto (or empty), always, never
     bool has_colour;       // of standard error
     bool is_terminal;      // standard error
     bool has_lost_output;  // standard output could not be written
@@ -110,6 +111,8 @@ int cli_foreground(Cli *cli, Runtime *runtime, Execution *execution);
 MUST_CHECK Err cli_supervise(const Plan *plan);
 // The full id of the first argument.
 MUST_CHECK Err cli_find(Cli *cli, Store *store, Str *id);
+// Whether results, on standard output, are coloured.
+bool cli_output_has_colour(const Cli *cli);
 // A line of the log as text.
 // Text from outside: control characters, which steer a terminal, are left out there and shown as
 // `\xNN` elsewhere. Tabs and ends of lines stay.

@@ -17,22 +17,60 @@ typedef struct Reader {
     Cli *cli;
     LogLevel level;
     Str task;
-    Buffer held;  // a line without an end
+    Str id;
+    Runtime *runtime;      // tells in which iterations task runs stand
+    Execution *execution;  // as it was when last looked at; NULL: not yet
+    bool is_fresh;         // looked at since the last wait
+    Buffer held;           // a line without an end
     Arena arena;
 } Reader;
+
+static void look(Reader *reader) {
+    if (reader->runtime != NULL) cli_end(reader->cli, reader->runtime);
+    reader->runtime = NULL;
+    reader->execution = NULL;
+    reader->is_fresh = true;
+    Err err = cli_runtime(reader->cli, true, HOST_REAL, &reader->runtime);
+    if (err.code == ERR_NONE) {
+        err = execution_look(reader->runtime, reader->id, &reader->execution);
+    }
+    (void)err;  // then lines have no place, as good as it gets
+}
+
+// "[outer][inner]" of the task run that wrote the line.
+static Str place_of(Reader *reader, const LogLine *line) {
+    RunId run;
+    TaskRunView view;
+    if (!run_id_parse(line->run, &run)) return (Str){0};
+    bool is_known =
+        reader->execution != NULL && engine_run(execution_engine(reader->execution), run, &view);
+    if (!is_known && !reader->is_fresh) look(reader);
+    if (reader->execution == NULL) return (Str){0};
+    return run_place(execution_engine(reader->execution), run, &reader->arena);
+}
+
+// The task id, the task with its iterations (`id[value]`), or the id of the task run.
+static bool is_of_task(Reader *reader, const LogLine *line) {
+    if (reader->task.len == 0 || str_eq(line->task, reader->task)) return true;
+    if (str_eq(line->run, reader->task)) return true;
+    bool has_place = str_starts_with(reader->task, line->task) && line->task.len > 0 &&
+                     str_find_char(reader->task, '[', 0) == line->task.len;
+    if (!has_place) return false;
+    Str place = str_slice(reader->task, line->task.len, reader->task.len);
+    return str_eq(place, place_of(reader, line));
+}
 
 static void show_line(Reader *reader, Str text) {
     LogLine line;
     ArenaMark mark = arena_mark(&reader->arena);
     bool is_wanted = log_line_read(text, &reader->arena, &line) && line.level >= reader->level &&
-                     (reader->task.len == 0 || str_eq(line.task, reader->task) ||
-                      str_eq(line.run, reader->task));
+                     is_of_task(reader, &line);
     if (is_wanted && reader->cli->is_json) {
         cli_write(reader->cli, text);
         cli_write(reader->cli, STR("\n"));
     } else if (is_wanted) {
         Buffer out = {0};
-        cli_log_text(reader->cli, &line, (Str){0}, &out);
+        cli_log_text(reader->cli, &line, place_of(reader, &line), &out);
         cli_write(reader->cli, buffer_str(&out));
         buffer_release(&out);
     }
@@ -68,6 +106,7 @@ static Err follow(Reader *reader, Store *store, Str id, int fd) {
         if (!is_owned) return err_none();
         struct timespec pause = {.tv_nsec = 100000000};
         nanosleep(&pause, NULL);
+        reader->is_fresh = false;
     }
 }
 
@@ -75,6 +114,7 @@ static Err show_log(Reader *reader, Store *store) {
     Cli *cli = reader->cli;
     Str id = {0};
     TRY(cli_find(cli, store, &id));
+    reader->id = id;
     Str relative = str_printf(&cli->arena, "exec/" STR_FMT "/log.jsonl", STR_ARG(id));
     Str path = store_path(store, &cli->arena, relative);
     int fd = open(path.ptr, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -99,8 +139,12 @@ static int logs(Cli *cli) {
     }
     StoreOptions options = {.folder = cli_state_folder(cli), .read_only = true};
     Store *store = NULL;
+    // Lines are results here: what a person sees depends on standard output.
+    cli->is_terminal = isatty(STDOUT_FILENO) == 1;
+    cli->has_colour = cli_output_has_colour(cli);
     Err err = store_open(&options, &store);
     if (err.code == ERR_NONE) err = show_log(&reader, store);
+    if (reader.runtime != NULL) cli_end(cli, reader.runtime);
     store_close(store);
     buffer_release(&reader.held);
     arena_release(&reader.arena);

@@ -245,12 +245,21 @@ static bool wants_json(int argc, char **argv) {
     return is_json;
 }
 
-static void choose_colour(Cli *cli, Str colour) {
+static bool has_colour(Str wanted, int fd) {
     const char *none = getenv("NO_COLOR");
+    if (str_eq(wanted, STR("always"))) return true;
+    if (str_eq(wanted, STR("never"))) return false;
+    return isatty(fd) == 1 && (none == NULL || none[0] == '\0');
+}
+
+static void choose_colour(Cli *cli, Str colour) {
+    cli->colour = colour;
     cli->is_terminal = isatty(STDERR_FILENO) == 1;
-    cli->has_colour = cli->is_terminal && (none == NULL || none[0] == '\0');
-    if (str_eq(colour, STR("always"))) cli->has_colour = true;
-    if (str_eq(colour, STR("never"))) cli->has_colour = false;
+    cli->has_colour = has_colour(colour, STDERR_FILENO);
+}
+
+bool cli_output_has_colour(const Cli *cli) {
+    return has_colour(cli->colour, STDOUT_FILENO);
 }
 
 static int check_words(Cli *cli) {

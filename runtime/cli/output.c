@@ -189,7 +189,7 @@ static void add_reason(Cli *cli, Buffer *out, const Engine *engine) {
 static void add_timeline(Cli *cli, Buffer *out, const Engine *engine) {
     TreeStyle style = {
         .columns = output_columns() - 1,
-        .has_colour = cli->has_colour,
+        .has_colour = cli_output_has_colour(cli),
         .has_unicode = tree_has_unicode(),
         .is_timeline = true,
         .now_ms = clock_system()->wall_ms(clock_system()->self),

@@ -168,6 +168,9 @@ static int run(Cli *cli) {
     if (err.code != ERR_NONE) return cli_fail(cli, "artifact", &err, NULL);
     request->start.artifact = &request->artifact;
     request->start.id = cli_option(cli, "id");
+    if (cli_has(cli, "id") && request->start.id.len == 0) {
+        return cli_usage(cli, "'--id' takes the id of the new execution, not an empty text");
+    }
     err = cli_inputs(cli, &request->artifact.plan, &request->start.inputs);
     if (err.code == ERR_NONE) err = cli_labels(cli, &request->start.labels);
     if (err.code == ERR_NONE) err = read_context(cli);

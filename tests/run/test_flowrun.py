@@ -68,6 +68,26 @@ def give(name, text):
     return f"  - id: {name}\n    type: {RETURN}\n    format: {json.dumps(text)}\n"
 
 
+def test_lines_of_a_loop_say_which_iteration():
+    with world() as folder:
+        it = World(folder)
+        loop = ("  - id: outer\n    type: io.kestra.plugin.core.flow.ForEach\n    values: [a, b]\n    tasks:\n"
+                "      - id: inner\n        type: io.kestra.plugin.core.flow.ForEach\n        values: [1, 2]\n"
+                "        tasks: [{id: say, type: io.kestra.plugin.core.log.Log, message: hello}]\n")
+        it.flowrun("run", it.compile(loop), "--id", "loops", check=0)
+        lines = it.flowrun("logs", "loops", check=0, as_json=False).stdout.splitlines()
+        assert [line.split()[2] for line in lines] == [f"say[{o}][{i}]:" for o in "ab" for i in (1, 2)], lines
+        one = it.flowrun("logs", "loops", "--task", "say[b][1]", check=0, as_json=False).stdout.splitlines()
+        assert len(one) == 1 and "say[b][1]: hello" in one[0], one
+
+
+def test_an_empty_id_is_refused():
+    with world() as folder:
+        it = World(folder)
+        done = it.flowrun("run", it.compile(give("one", "1")), "--id", "", check=2)
+        assert json.loads(done.stdout)["error"]["kind"] == "usage", done.stdout
+
+
 def test_a_result_stands_alone_on_standard_output():
     with world() as folder:
         it = World(folder)
