@@ -132,6 +132,7 @@ static Err remove_below(int parent, const char *name, int depth) {
     if (unlinkat(parent, name, 0) == 0 || errno == ENOENT) return err_none();
     if (errno != EISDIR && errno != EPERM) return err_system("cannot remove '%s'", name);
     if (depth > REMOVE_DEPTH_MAX) return err_make(ERR_LIMIT, "'%s' is nested too deeply", name);
+    if (unlinkat(parent, name, AT_REMOVEDIR) == 0) return err_none();  // empty, as most are
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) return err_system("cannot remove '%s'", name);
     DIR *dir = fdopendir(fd);

@@ -182,12 +182,17 @@ Err workdir_open(HostTask *task) {
     Arena *arena = &task->arena;
     Str path = task->start.workdir;
     if (path.len == 0) {
-        Str name = task->start.run_id.len > 0 ? task->start.run_id : task->start.task_id;
-        path = path_join(arena, options->work_folder, name.len > 0 ? name : STR("task"));
-        TRY(dir_remove(str_to_c(arena, path)));  // of an attempt that a crash has ended
+        Str id = task->start.run_id.len > 0 ? task->start.run_id : task->start.task_id;
+        path = path_join(arena, options->work_folder, id.len > 0 ? id : STR("task"));
     }
-    TRY(dir_make(str_to_c(arena, path), 0700));
-    int fd = open(str_to_c(arena, path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const char *name = str_to_c(arena, path);
+    bool is_new = task->start.workdir.len == 0 && mkdir(name, 0700) == 0;
+    if (!is_new) {
+        // Of an attempt that a crash has ended.
+        if (task->start.workdir.len == 0) TRY(dir_remove(name));
+        TRY(dir_make(name, 0700));
+    }
+    int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         return err_system("cannot open the working directory '" STR_FMT "'", STR_ARG(path));
     }
