@@ -1,6 +1,6 @@
 // floor_tasks.c - the floor of durable shell tasks: per task mkdir, posix_spawn of `sh -c :` with
 // two pipes, wait, rmdir; and one WAL commit of 300 bytes each, and one more. usage: floor_tasks
-// FOLDER COUNT; prints milliseconds.
+// FOLDER COUNT [bare]; prints milliseconds. With bare: the spawns alone.
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
@@ -42,8 +42,7 @@ static void drain(int fd) {
     close(fd);
 }
 
-static void run_task(void) {
-    must(mkdir("task", 0700) == 0, "mkdir");
+static void spawn_and_wait(void) {
     int out[2];
     int err[2];
     must(pipe2(out, O_CLOEXEC) == 0 && pipe2(err, O_CLOEXEC) == 0, "pipe");
@@ -60,12 +59,27 @@ static void run_task(void) {
     drain(out[0]);
     drain(err[0]);
     must(waitpid(pid, NULL, 0) == pid, "wait");
+}
+
+static void run_task(void) {
+    must(mkdir("task", 0700) == 0, "mkdir");
+    spawn_and_wait();
     must(rmdir("task") == 0, "rmdir");
 }
 
+static void run_bare(int count) {
+    double start = now_ms();
+    for (int i = 0; i < count; i++) spawn_and_wait();
+    printf("%.3f\n", now_ms() - start);
+}
+
 int main(int argc, char **argv) {
-    if (argc != 3 || chdir(argv[1]) != 0) return 2;
+    if (argc < 3 || argc > 4 || chdir(argv[1]) != 0) return 2;
     int count = atoi(argv[2]);
+    if (argc == 4) {
+        run_bare(count);
+        return 0;
+    }
     sqlite3 *db = NULL;
     must(sqlite3_open("floor.db", &db) == SQLITE_OK, "open");
     sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
