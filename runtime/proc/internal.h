@@ -21,6 +21,8 @@ MUST_CHECK Err table_scan(ProcTable *table);
 void table_release(ProcTable *table);
 // One process; false where it is gone.
 bool table_read(pid_t pid, ProcEntry *out);
+// Now, in the unit of ProcIdentity.start.
+uint64_t ticks_since_boot(void);
 // Signals the process only if it still is the one that was seen. 0 or an errno.
 int entry_signal(const ProcEntry *entry, int signal_number);
 // True where the environment of the process has the mark. `mark` NULL: any mark.

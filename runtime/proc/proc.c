@@ -67,6 +67,7 @@ struct Procs {
     ProcTable table;
     char *bytes;  // READ_BYTES, for all streams
     char boot[37];
+    enum { TICKS_UNKNOWN, TICKS_AGREE, TICKS_DIFFER } ticks;  // see note_start
 };
 
 // --- starting -----------------------------------------------------------------------------------
@@ -239,6 +240,20 @@ static bool owns_orphan(void *self, const ProcEntry *entry) {
     return !entry_has_mark(entry, NULL);
 }
 
+// When the child was made, as stat(5) tells it. Where the clock and /proc were seen to agree, the
+// clock is enough: the child was made between two readings of the same tick.
+static void note_start(Procs *procs, ProcIdentity *identity, uint64_t before, uint64_t after) {
+    if (before == after && procs->ticks == TICKS_AGREE) {
+        identity->start = before;
+        return;
+    }
+    ProcEntry entry = {0};
+    if (!table_read(identity->pid, &entry)) return;
+    identity->start = entry.start;
+    if (before != after || procs->ticks != TICKS_UNKNOWN) return;
+    procs->ticks = entry.start == before ? TICKS_AGREE : TICKS_DIFFER;
+}
+
 static Err launch_child(Procs *procs, const ProcStart *start, Arena *arena, Proc *proc,
                         int writers[2]) {
     Str path = {0};
@@ -256,8 +271,11 @@ static Err launch_child(Procs *procs, const ProcStart *start, Arena *arena, Proc
                          .output = writers[0],
                          .error = writers[1],
                          .script = script};
+    uint64_t before = ticks_since_boot();
     int status = procs->seam.launch(procs->seam.self, &launch, &identity->pid);
+    uint64_t after = ticks_since_boot();
     if (script >= 0) close(script);
+    if (status == 0) note_start(procs, identity, before, after);
     if (status == 0) return err_none();
     errno = status;
     if (status == E2BIG) {
@@ -272,8 +290,6 @@ static Err launch_child(Procs *procs, const ProcStart *start, Arena *arena, Proc
 }
 
 static Err watch_child(Procs *procs, Proc *proc, const int readers[2]) {
-    ProcEntry entry = {0};
-    if (table_read(proc->group.identity.pid, &entry)) proc->group.identity.start = entry.start;
     proc->pidfd = pidfd_open(proc->group.identity.pid, 0);
     if (proc->pidfd < 0) return err_system("cannot watch a process");
     TRY(loop_watch_new(procs->loop, proc->pidfd, watch_main, proc, &proc->pid_watch));
@@ -389,6 +405,9 @@ static bool streams_are_closed(const Proc *proc) {
 // Reaps those that have ended. SIZE_MAX: cannot tell.
 static size_t count_orphans(Procs *procs) {
     pid_t pids[CHILDREN_MAX];
+    siginfo_t any = {0};
+    // Cheaper than the list, and mostly the answer: no children at all.
+    if (waitid(P_ALL, 0, &any, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD) return 0;
     size_t count = children_of_self(pids, CHILDREN_MAX);
     if (count == SIZE_MAX) return SIZE_MAX;
     size_t left = 0;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "proc/internal.h"
@@ -56,6 +57,14 @@ bool table_read(pid_t pid, ProcEntry *out) {
     char text[1024];
     *out = (ProcEntry){.pid = pid};
     return read_small(path, text, sizeof text) > 0 && parse_stat(text, out);
+}
+
+uint64_t ticks_since_boot(void) {
+    struct timespec now = {0};
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    uint64_t nanoseconds = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    long hertz = sysconf(_SC_CLK_TCK);
+    return hertz > 0 ? nanoseconds / (1000000000u / (uint64_t)hertz) : 0;
 }
 
 Err table_scan(ProcTable *table) {
