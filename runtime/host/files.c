@@ -8,10 +8,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -176,23 +178,57 @@ Err folder_walk(int folder, Arena *arena, Value *out) {
 
 // --- the working directory ----------------------------------------------------------------------
 
+// --- the folder itself --------------------------------------------------------------------------
+//
+// To make and remove a folder costs some file systems more than everything else a small task does.
+// One that was left empty and as it was made is kept, and renamed for the next task.
+
+static bool is_empty(int fd) {
+    enum { DIRENT_BYTES = 1024 };
+    alignas(struct dirent64) char bytes[DIRENT_BYTES];
+    if (lseek(fd, 0, SEEK_SET) != 0) return false;
+    long got = syscall(SYS_getdents64, fd, bytes, sizeof bytes);
+    uint32_t count = 0;
+    for (long at = 0; at < got; count++) {
+        at += ((const struct dirent64 *)(const void *)(bytes + at))->d_reclen;
+    }
+    return count == 2;  // `.` and `..`
+}
+
+// A child may have put something else in the place of its folder, or given it other rights.
+static bool is_as_made(int fd, const char *name) {
+    struct stat held = {0}, named = {0};
+    if (fstat(fd, &held) != 0 || lstat(name, &named) != 0) return false;
+    bool is_same = held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+    return is_same && (held.st_mode & 07777) == 0700 && held.st_uid == geteuid() &&
+           flistxattr(fd, NULL, 0) <= 0 && is_empty(fd);
+}
+
+static bool make_own(Host *host, const char *name) {
+    bool is_made = host->spare_folder != NULL && rename(host->spare_folder, name) == 0;
+    if (!is_made) workdir_drop_spare(host);
+    heap_free(host->spare_folder);
+    host->spare_folder = NULL;
+    return is_made || mkdir(name, 0700) == 0;
+}
+
 Err workdir_open(HostTask *task) {
     if (task->workdir_fd >= 0) return err_none();
     const HostOptions *options = &task->host->options;
     Arena *arena = &task->arena;
     Str path = task->start.workdir;
-    if (path.len == 0) {
+    bool is_own = path.len == 0;
+    if (is_own) {
         Str id = task->start.run_id.len > 0 ? task->start.run_id : task->start.task_id;
         path = path_join(arena, options->work_folder, id.len > 0 ? id : STR("task"));
     }
     const char *name = str_to_c(arena, path);
-    bool is_new = task->start.workdir.len == 0 && mkdir(name, 0700) == 0;
-    if (!is_new) {
+    if (!is_own || !make_own(task->host, name)) {
         // Of an attempt that a crash has ended.
-        if (task->start.workdir.len == 0) TRY(dir_remove(name));
+        if (is_own) TRY(dir_remove(name));
         TRY(dir_make(name, 0700));
     }
-    int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (is_own ? O_NOFOLLOW : 0));
     if (fd < 0) {
         return err_system("cannot open the working directory '" STR_FMT "'", STR_ARG(path));
     }
@@ -203,11 +239,25 @@ Err workdir_open(HostTask *task) {
 
 void workdir_close(HostTask *task) {
     if (task->workdir_fd < 0) return;
+    Host *host = task->host;
+    bool is_own = task->start.workdir.len == 0;
+    const char *name = str_to_c(&task->arena, task->workdir);
+    bool is_kept = is_own && host->spare_folder == NULL && is_as_made(task->workdir_fd, name);
     close(task->workdir_fd);
     task->workdir_fd = -1;
-    if (task->start.workdir.len > 0) return;
-    Err err = dir_remove(str_to_c(&task->arena, task->workdir));
+    if (is_kept) {
+        host->spare_folder = heap_dup(name, strlen(name));
+        return;
+    }
+    if (!is_own) return;
+    Err err = dir_remove(name);
     if (err.code != ERR_NONE && !task->is_over) host_task_log(task, LOG_WARN, str_from(err.text));
+}
+
+void workdir_drop_spare(Host *host) {
+    if (host->spare_folder != NULL) rmdir(host->spare_folder);
+    heap_free(host->spare_folder);
+    host->spare_folder = NULL;
 }
 
 // A path as given by a flow: relative, or absolute and within.

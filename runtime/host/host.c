@@ -271,6 +271,7 @@ void host_free(Host *host) {
         host->first = task->next;
         host_task_free(task);
     }
+    workdir_drop_spare(host);
     if (host->owns_net) net_free(host->net);
     if (host->journal >= 0) close(host->journal);
     if (host->journal_path.len > 0 && (was_clean || host->owns_procs)) {

@@ -48,7 +48,8 @@ struct Host {
     bool owns_procs, owns_net;
     int journal;  // of processes; -1: none
     Str journal_path;
-    Str storage_root;  // where kestra:/// begins; empty: only this execution's objects are known
+    Str storage_root;    // where kestra:/// begins; empty: only this execution's objects are known
+    char *spare_folder;  // an empty working directory of a task that has ended; NULL: none
     HostTask *first;
 };
 
@@ -194,12 +195,12 @@ bool effect(HostTask *task, Value description);
 
 int api_logs(lua_State *L);  // logs.c
 
-
 // --- files (files.c) ----------------------------------------------------------------------------
 
 // Makes the working directory on first use.
 MUST_CHECK Err workdir_open(HostTask *task);
 void workdir_close(HostTask *task);
+void workdir_drop_spare(Host *host);
 // Opens beneath the directory; `create` makes parents. The path is relative, or absolute within it.
 MUST_CHECK Err workdir_open_file(HostTask *task, Str path, int flags, mode_t mode, int *out);
 MUST_CHECK Err workdir_write(HostTask *task, Str path, Str text, mode_t mode);
