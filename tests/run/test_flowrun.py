@@ -81,6 +81,19 @@ def test_lines_of_a_loop_say_which_iteration():
         assert len(one) == 1 and "say[b][1]: hello" in one[0], one
 
 
+def test_a_working_directory_is_always_new_and_empty():
+    look = 'echo "::{\\"outputs\\":{\\"seen\\":\\"$(stat -c %a:%F .) $(ls -A | wc -l)\\"}}::"'
+    spoil = ["touch left", "chmod 755 .", 'd=$PWD; cd ..; mv "$d" "$d.moved"; ln -s /tmp "$d"', ":"]
+    with world() as folder:
+        it = World(folder)
+        tasks = "".join(shell(f"spoil{i}", command) + shell(f"look{i}", look) for i, command in enumerate(spoil))
+        result = json.loads(it.flowrun("run", it.compile(tasks), "--id", "dirs", check=0).stdout)
+        seen = [run["outputs"]["vars"]["seen"] for run in result["taskRunList"] if run["taskId"].startswith("look")]
+        assert seen == ["700:directory 0"] * 4, seen
+        left = [name for name in (Path(it.state) / "exec" / "dirs" / "work").iterdir() if not name.name.endswith(".moved")]
+        assert not left, left
+
+
 def test_an_empty_id_is_refused():
     with world() as folder:
         it = World(folder)
