@@ -30,4 +30,16 @@ Str rule_text(const Node *node);  // of a scalar, else empty
 // A member that is there and not null.
 const Node *rule_member(const Node *map, const char *name);
 
+// What is wrong with a literal as the value of an input. `text` says it as the rest of a sentence
+// about that value: "is less than the 'min' of 3".
+typedef struct ValueFault {
+    Str text;
+    const Node *at;       // the value, or an item of it
+    Str nearest;          // of allowed values, or empty
+    const Node *because;  // of the input: what the value contradicts; NULL: its type
+} ValueFault;
+// False where the value may do. Type first, then bounds, allowed values, pattern.
+bool input_type_fault(const InputDecl *input, const Node *value, Arena *arena, ValueFault *out);
+bool input_range_fault(const InputDecl *input, const Node *value, Arena *arena, ValueFault *out);
+
 #endif

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "check/check.h"
 #include "emit/emit.h"
+#include "session/flows.h"
 #include "session/session.h"
 
 enum { LINK_DEPTH_MAX = 8 };
@@ -18,8 +19,6 @@ typedef struct Linker {
     Compiled *compiled;
     const CompileRequest *request;
     LIST_OF(Str) active;  // "namespace.id" of the flows being compiled: a circle ends there
-    FoundFiles flows;     // where subflows may be
-    bool has_flows;
 } Linker;
 
 typedef struct Files {
@@ -164,79 +163,6 @@ static Err gather_files(Linker *linker, Arena *arena, const Flow *flow, Files *f
 
 // --- subflows -----------------------------------------------------------------------------------
 
-static Err find_flows(Linker *linker) {
-    Session *session = linker->session;
-    if (linker->has_flows) return err_none();
-    linker->has_flows = true;
-    for (uint32_t i = 0; i < session->options.flows.count; i++) {
-        TRY(paths_expand(session, session->options.flows.items[i], &linker->flows));
-    }
-    for (uint32_t i = 0; i < session->project.flows.count; i++) {
-        TRY(paths_expand(session, str_to_c(&session->arena, session->project.flows.items[i]),
-                         &linker->flows));
-    }
-    if (session->project.exists) {
-        TRY(paths_expand(session, str_to_c(&session->arena, session->project.folder),
-                         &linker->flows));
-    }
-    return err_none();
-}
-
-static bool is_flow_of(Session *session, Str path, Str flow_namespace, Str id) {
-    Arena arena = {0};
-    Sources sources = {.arena = &arena};
-    Diags diags = {.arena = &arena};
-    uint32_t file = 0;
-    bool is_it = false;
-    const Err err = sources_read(&sources, str_to_c(&session->arena, path), path, &file);
-    if (err.code == ERR_NONE &&
-        str_find(sources_get(&sources, file)->bytes, id, 0) != STR_NOT_FOUND) {
-        const Node *root = syntax_read(&sources, file, &arena, &diags)->documents.items[0].root;
-        const Node *own_id = node_get(root, STR("id"));
-        const Node *own_namespace = node_get(root, STR("namespace"));
-        is_it = own_id != NULL && str_eq(own_id->text, id) && own_namespace != NULL &&
-                str_eq(own_namespace->text, flow_namespace) && node_get(root, STR("tasks")) != NULL;
-    }
-    arena_release(&arena);
-    return is_it;
-}
-
-// "" where it is not found.
-static Err find_flow(Linker *linker, Str flow_namespace, Str id, Str *path) {
-    *path = (Str){0};
-    TRY(find_flows(linker));
-    for (uint32_t i = 0; i < linker->flows.list.count; i++) {
-        const Str candidate = linker->flows.list.items[i].path;
-        if (!is_flow_of(linker->session, candidate, flow_namespace, id)) continue;
-        *path = candidate;
-        return err_none();
-    }
-    return err_none();
-}
-
-static bool calls_flow(const Task *task) {
-    static const char *const types[] = {"io.kestra.plugin.core.flow.Subflow",
-                                        "io.kestra.plugin.core.flow.ForEachItem"};
-    for (size_t i = 0; i < COUNT(types); i++) {
-        if (task->type != NULL && str_eq(task->type->name, str_from(types[i]))) return true;
-    }
-    return false;
-}
-
-// The literal text of a property; `{{ flow.namespace }}` is one, too.
-static Str literal_property(const Task *task, const char *name) {
-    const Property *property = task_property(task, str_from(name));
-    if (property == NULL || property->node->type != YAML_SCALAR) return (Str){0};
-    const Str text = property->node->text;
-    if (!has_template(text)) return text;
-    const Str inside = str_trim(str_slice(text, 2, text.len > 4 ? text.len - 2 : 2));
-    if (str_starts_with(text, STR("{{")) && str_ends_with(text, STR("}}")) &&
-        str_eq(inside, STR("flow.namespace"))) {
-        return task->flow->flow_namespace;
-    }
-    return (Str){0};
-}
-
 static Err compile_file(Linker *linker, uint32_t file, bool is_main, Buffer *out);
 
 static bool is_active(const Linker *linker, Str name) {
@@ -252,10 +178,10 @@ static Err link_flow(Linker *linker, Arena *arena, Str flow_namespace, Str id, F
     if (linker->active.count >= LINK_DEPTH_MAX) {
         return err_make(ERR_LIMIT, "flows call each other more than %d deep", LINK_DEPTH_MAX);
     }
-    Str path = {0};
-    TRY(find_flow(linker, flow_namespace, id, &path));
-    if (path.len == 0) return err_none();
     Session *session = linker->session;
+    const uint32_t found = flows_find(session->flows, flow_namespace, id);
+    if (found == FLOW_NONE) return err_none();
+    const Str path = session->flows->list.items[found].path;
     uint32_t file = 0;
     TRY(sources_read(&session->sources, str_to_c(arena, path), path, &file));
     note_read(linker, path);
@@ -272,12 +198,9 @@ static Err link_flow(Linker *linker, Arena *arena, Str flow_namespace, Str id, F
 static Err gather_subflows(Linker *linker, Arena *arena, const Flow *flow, Files *subflows) {
     if (linker->request->no_link) return err_none();
     for (uint32_t i = 0; i < flow->all_tasks.count; i++) {
-        const Task *task = flow->all_tasks.items[i];
-        if (task->is_disabled || !calls_flow(task)) continue;
-        const Str id = literal_property(task, "flowId");
-        Str flow_namespace = literal_property(task, "namespace");
-        if (id.len == 0 || flow_namespace.len == 0) continue;
-        TRY(link_flow(linker, arena, flow_namespace, id, subflows));
+        FlowCall call = {0};
+        if (!flow_call_of(flow->all_tasks.items[i], &call)) continue;
+        TRY(link_flow(linker, arena, call.flow_namespace, call.id, subflows));
     }
     // By name: the same flow gives the same bytes whatever the order of its calls.
     for (uint32_t i = 1; i < subflows->list.count; i++) {
@@ -392,18 +315,25 @@ static Err compile_file(Linker *linker, uint32_t file, bool is_main, Buffer *out
 
 Err session_compile(Session *session, const CompileRequest *request, Compiled *out) {
     Linker linker = {.session = session, .compiled = out, .request = request};
-    uint32_t file = 0;
-    if (strcmp(request->path, "-") == 0) {
-        file = sources_add(&session->sources, request->input_name, request->input);
-    } else {
-        const Str name = str_dup(&session->arena, str_from(request->path));
-        const Err err = sources_read(&session->sources, request->path, name, &file);
-        if (err.code != ERR_NONE) {
-            session_report_unreadable(session, name, err);
-            return err_none();
-        }
-        note_read(&linker, name);
+    const SessionInput input = {.paths = &request->path,
+                                .count = 1,
+                                .input = request->input,
+                                .input_name = request->input_name};
+    FoundFiles found = {0};
+    FoundFile *main_file = LIST_ADD(&session->arena, &found.list, FoundFile);
+    main_file->path = str_dup(&session->arena, str_from(request->path));
+    main_file->is_named = true;
+    TRY(flows_index(session, &input, &found));
+    // Alone, it may call what only the host knows.
+    if (session->flows != NULL && !session->flows->has_places) session->flows = NULL;
+    if (main_file->error != NULL) {
+        session_report_unreadable(session, main_file->path, *main_file->error);
+        return err_none();
     }
+    const bool is_input = str_eq(main_file->path, STR("-"));
+    const Str name = is_input ? request->input_name : main_file->path;
+    const uint32_t file = sources_add(&session->sources, name, main_file->bytes);
+    if (!is_input) note_read(&linker, name);
     if (session->project.exists) {
         note_read(&linker, sources_get(&session->sources, session->project.file)->name);
     }

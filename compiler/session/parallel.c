@@ -65,7 +65,7 @@ static void *work(void *self) {
 
 // --- putting together ---------------------------------------------------------------------------
 
-// Sources before `first` are those of the project, which all sessions have in common.
+// Sources before `first` are those of the project and of its index, which all have in common.
 static void move_span(Span *span, uint32_t first, uint32_t base) {
     if (span->file >= first) span->file = span->file - first + base;
 }
@@ -103,6 +103,14 @@ static void take_result(Session *session, const Result *result, Buffer *out) {
     if (out != NULL) buffer_add(out, buffer_str(&result->out));
 }
 
+// The index, which nobody changes any more, and the sources that its spans mean.
+static void share_flows(const Session *session, Session *worker) {
+    worker->flows = session->flows;
+    for (uint32_t i = worker->sources.list.count; i < session->sources.list.count; i++) {
+        *LIST_ADD(&worker->arena, &worker->sources.list, Source) = session->sources.list.items[i];
+    }
+}
+
 Err parallel_check(Session *session, const SessionInput *input, const FoundFiles *found) {
     uint32_t count = input->jobs < THREADS_MAX ? input->jobs : THREADS_MAX;
     if (count > found->list.count) count = found->list.count;
@@ -115,7 +123,10 @@ Err parallel_check(Session *session, const SessionInput *input, const FoundFiles
     for (uint32_t i = 0; i < count && err.code == ERR_NONE; i++) {
         err = session_new(&session->options, session->start, &workers[i].session);
         // They live as long as the findings that point into them.
-        if (err.code == ERR_NONE) session->workers[session->worker_count++] = workers[i].session;
+        if (err.code == ERR_NONE) {
+            session->workers[session->worker_count++] = workers[i].session;
+            share_flows(session, workers[i].session);
+        }
         workers[i].pool = &pool;
     }
     if (err.code != ERR_NONE) return err;

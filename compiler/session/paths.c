@@ -114,7 +114,7 @@ Err paths_expand(Session *session, const char *path, FoundFiles *found) {
     struct stat status;
     if (strcmp(path, "-") == 0 || stat(path, &status) != 0 || !S_ISDIR(status.st_mode)) {
         *LIST_ADD(&session->arena, &found->list, FoundFile) =
-            (FoundFile){str_dup(&session->arena, str_from(path)), true};
+            (FoundFile){.path = str_dup(&session->arena, str_from(path)), .is_named = true};
         return err_none();
     }
     Walk walk = {.arena = &session->arena,

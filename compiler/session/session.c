@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "check/check.h"
 #include "rules/rule.h"
+#include "session/flows.h"
 
 static Err read_catalogs(Session *session) {
     session->catalog = catalog_new(&session->arena);
@@ -132,29 +133,32 @@ static Str context_roots(const Session *session, Arena *arena) {
     return text;
 }
 
-static void check_document(Session *session, Unit *unit, const Document *document) {
+FlowOptions session_flow_options(Session *session) {
     const UnknownTypes asked = session->options.unknown_types != UNKNOWN_TYPES_DEFAULT
                                    ? session->options.unknown_types
                                    : session->project.unknown_types;
     // No target asked for: the base language, which takes 2.0's spellings as synonyms.
     const bool is_given = session->options.target != NULL || session->project.targets != 0;
-    const uint32_t targets = is_given ? session->targets : 0;
-    uint32_t external_count = 0;
-    const Str *externals = session_externals(session, &external_count);
-    const FlowOptions options = {.targets = targets,
-                                 .unknown_types_warn = asked == UNKNOWN_TYPES_WARN,
-                                 .project_defaults = session->project.defaults,
-                                 .externals = externals,
-                                 .external_count = external_count};
+    FlowOptions options = {.targets = is_given ? session->targets : 0,
+                           .unknown_types_warn = asked == UNKNOWN_TYPES_WARN,
+                           .project_defaults = session->project.defaults};
+    options.externals = session_externals(session, &options.external_count);
+    return options;
+}
+
+static void check_document(Session *session, Unit *unit, uint32_t number) {
+    const Document *document = &unit->tree->documents.items[number];
+    const FlowOptions options = session_flow_options(session);
     Flow *flow =
         flow_build(unit->tree, document, session->catalog, &options, &unit->arena, &session->diags);
     if (flow == NULL) return;
     if (unit->flow == NULL) unit->flow = flow;
-    const CheckOptions check_options = {.targets = targets,
+    const CheckOptions check_options = {.targets = options.targets,
                                         .roots = context_roots(session, &unit->arena)};
     check_flow(flow, session->catalog, session->parser, &check_options, &unit->arena,
                &session->diags);
     rules_run(flow, &session->diags);
+    calls_check(session, flow, number);
 }
 
 void unit_check(Session *session, Unit *unit, uint32_t file, bool is_named) {
@@ -163,10 +167,9 @@ void unit_check(Session *session, Unit *unit, uint32_t file, bool is_named) {
     unit->tree = syntax_read(&session->sources, file, &unit->arena, &session->diags);
     uint32_t flows = 0;
     for (uint32_t i = 0; i < unit->tree->documents.count; i++) {
-        const Document *document = &unit->tree->documents.items[i];
-        if (!is_flow_map(document->root)) continue;
+        if (!is_flow_map(unit->tree->documents.items[i].root)) continue;
         flows++;
-        check_document(session, unit, document);
+        check_document(session, unit, i);
     }
     if (flows == 0) {
         const Source *source = sources_get(&session->sources, file);
@@ -198,17 +201,12 @@ void session_report_unreadable(Session *session, Str name, Err err) {
 }
 
 void check_file(Session *session, const SessionInput *input, const FoundFile *found) {
-    uint32_t file = 0;
-    if (str_eq(found->path, STR("-"))) {
-        file = sources_add(&session->sources, input->input_name, input->input);
-    } else {
-        Err err = sources_read(&session->sources, str_to_c(&session->arena, found->path),
-                               found->path, &file);
-        if (err.code != ERR_NONE) {
-            session_report_unreadable(session, found->path, err);
-            return;
-        }
+    if (found->error != NULL) {
+        session_report_unreadable(session, found->path, *found->error);
+        return;
     }
+    const Str name = str_eq(found->path, STR("-")) ? input->input_name : found->path;
+    const uint32_t file = sources_add(&session->sources, name, found->bytes);
     if (input->fix != FIX_NONE) {
         const Err err = fix_file(session, input, found->path, file, found->is_named);
         if (session->write_error.code == ERR_NONE) session->write_error = err;
@@ -226,6 +224,7 @@ Err session_check(Session *session, const SessionInput *input) {
         if (err.code != ERR_NONE)
             session_report_unreadable(session, str_from(input->paths[i]), err);
     }
+    TRY(flows_index(session, input, &found));
     if (input->jobs > 1 && found.list.count > 1) {
         TRY(parallel_check(session, input, &found));
     } else {

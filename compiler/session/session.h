@@ -57,6 +57,8 @@ typedef struct Project {
     uint32_t rule_count;
 } Project;
 
+typedef struct FlowIndex FlowIndex;
+
 typedef struct Session {
     Arena arena;
     SessionOptions options;
@@ -67,6 +69,7 @@ typedef struct Session {
     Catalog *catalog;
     ExprParser *parser;
     uint32_t targets;
+    FlowIndex *flows;          // those that are known besides the one at hand; NULL: none
     const char *start;         // as given to session_new()
     struct Session **workers;  // of threads: findings point into them
     uint32_t worker_count;
@@ -108,6 +111,7 @@ typedef struct Unit {
 // `is_named`: what is no flow is an error (E0004), else it is skipped and counted.
 void unit_check(Session *session, Unit *unit, uint32_t file, bool is_named);
 void unit_release(Unit *unit);
+FlowOptions session_flow_options(Session *session);
 // Prefixes of types that handlers of the host run: those asked for, then the project's.
 const Str *session_externals(Session *session, uint32_t *count);
 
@@ -139,6 +143,8 @@ MUST_CHECK Err session_compile(Session *session, const CompileRequest *request, 
 typedef struct FoundFile {
     Str path;
     bool is_named;
+    Str bytes;   // once flows_index() has read it
+    Err *error;  // why it could not be read; NULL: it was
 } FoundFile;
 
 typedef struct FoundFiles {
