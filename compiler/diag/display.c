@@ -79,3 +79,30 @@ void display_write(const DisplayLine *line, Buffer *out) {
         buffer_add(out, STR("…"));
     }
 }
+
+static void add_escape(Buffer *out, uint32_t point, unsigned char byte) {
+    if (point == '\n') {
+        buffer_add(out, STR("\\n"));
+    } else if (point == '\r') {
+        buffer_add(out, STR("\\r"));
+    } else if (point == '\t') {
+        buffer_add(out, STR("\\t"));
+    } else if (point == UTF8_INVALID) {
+        buffer_printf(out, "\\x%02X", byte);
+    } else {
+        buffer_printf(out, "\\u{%X}", point);
+    }
+}
+
+void display_inline(Buffer *out, Str text) {
+    size_t from = 0;
+    for (size_t at = 0; at < text.len;) {
+        const size_t start = at;
+        const uint32_t point = utf8_next(text, &at);
+        if (!is_hidden(point)) continue;
+        buffer_add(out, str_slice(text, from, start));
+        add_escape(out, point, (unsigned char)text.ptr[start]);
+        from = at;
+    }
+    buffer_add(out, str_slice(text, from, text.len));
+}

@@ -24,5 +24,8 @@ DisplayLine display_line(Str text, uint32_t start, uint32_t end, uint32_t availa
 // The column in which a byte is shown, from 0, brought into view.
 uint32_t display_column(const DisplayLine *line, uint32_t byte);
 void display_write(const DisplayLine *line, Buffer *out);
+// Adds a name or a message, which stays on its line whatever is in it: what display_line() hides is
+// written as `\n`, `\t`, `\u{1B}`, and bytes that are no UTF-8 as `\xFF`.
+void display_inline(Buffer *out, Str text);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/attributes.h"
 #include "base/buffer.h"
 #include "diag/diag.h"
+#include "diag/display.h"
 
 // Bits of Diag.targets, lowest first.
 static const char *const target_names[] = {"0.20", "1.3", "2.0"};
@@ -13,13 +14,13 @@ void diags_render_oneline(const Diags *diags, const Sources *sources, Buffer *ou
         const Diag *diag = diags->list.items[i];
         const Source *source = sources_get(sources, diag->span.file);
         const Position at = source_position(source, diag->span.start, POSITION_POINTS);
-        buffer_add(out, source->name);
+        display_inline(out, source->name);
         buffer_printf(out, ":%u:%u: %s[%s]: ", at.line, at.column, diag_level_name(diag->level),
                       diag->code);
-        buffer_add(out, diag->message);
+        display_inline(out, diag->message);
         for (uint32_t k = 0; k < diag->suggestions.count; k++) {
             buffer_add(out, k == 0 ? STR(" (") : STR("; "));
-            buffer_add(out, diag->suggestions.items[k].message);
+            display_inline(out, diag->suggestions.items[k].message);
         }
         if (diag->suggestions.count > 0) buffer_add_char(out, ')');
         buffer_add_char(out, '\n');

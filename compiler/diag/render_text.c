@@ -70,11 +70,11 @@ static const char *ink_escape(Ink ink) {
 
 static void add_inked(Page *page, Ink ink, Str text) {
     if (!page->style.colour || ink == INK_PLAIN) {
-        buffer_add(page->out, text);
+        display_inline(page->out, text);
         return;
     }
     buffer_add(page->out, str_from(ink_escape(ink)));
-    buffer_add(page->out, text);
+    display_inline(page->out, text);
     buffer_add(page->out, str_from(ink_escape(INK_PLAIN)));
 }
 
@@ -272,7 +272,7 @@ static void add_arrow(Page *page, const char *arrow, Span span) {
     buffer_add_repeat(page->out, ' ', page->digits);
     add_inked(page, INK_GUTTER, str_from(arrow));
     buffer_add_char(page->out, ' ');
-    buffer_add(page->out, source->name);
+    display_inline(page->out, source->name);
     buffer_printf(page->out, ":%u:%u\n", at.line, at.column);
 }
 
@@ -294,7 +294,7 @@ static void add_snippets(Page *page, const Diag *diag) {
         buffer_add_repeat(page->out, ' ', page->digits);
         add_inked(page, INK_GUTTER, STR("-->"));
         buffer_add_char(page->out, ' ');
-        buffer_add(page->out, own->name);
+        display_inline(page->out, own->name);
         buffer_add_char(page->out, '\n');
         return;
     }
@@ -387,7 +387,7 @@ static void add_remark(Page *page, Ink ink, const char *word, Str text) {
     buffer_add_char(page->out, ' ');
     add_inked(page, ink, str_from(word));
     buffer_add(page->out, STR(": "));
-    buffer_add(page->out, text);
+    display_inline(page->out, text);
     buffer_add_char(page->out, '\n');
 }
 

@@ -180,6 +180,24 @@ static void one_line_says_all(void **state) {
                      STR("a.yaml:1:3: error[E0301]: unknown (did you mean 'host'?)\n"));
 }
 
+static void names_and_messages_stay_on_their_line(void **state) {
+    Fixture *fixture = *state;
+    sources_add(&fixture->sources, STR("a\n\x1B[2J\xFF.yaml"), STR("hots\n"));
+    Diag *diag = diag_add(&fixture->diags, "E0301", DIAG_ERROR, find(fixture, 0, "hots"),
+                          "unknown 'a\tb\r\xE2\x80\xAE'");
+    diag_suggest(diag, STR("ho\nst"));
+    diags_render_oneline(&fixture->diags, &fixture->sources, &fixture->out);
+    assert_str_equal(buffer_str(&fixture->out),
+                     STR("a\\n\\u{1B}[2J\\xFF.yaml:1:1: error[E0301]: unknown 'a\\tb\\r\\u{202E}' "
+                         "(did you mean 'ho\\nst'?)\n"));
+    assert_text(fixture, 0,
+                "error[E0301]: unknown 'a\\tb\\r\\u{202E}'\n"
+                " --> a\\n\\u{1B}[2J\\xFF.yaml:1:1\n"
+                "  |\n"
+                "1 | hots\n"
+                "  | ^^^^ did you mean 'ho\\nst'?\n\n");
+}
+
 static void json_is_version_1(void **state) {
     Fixture *fixture = *state;
     sources_add(&fixture->sources, STR("a\".yaml"), STR("\xC3\xA4 hots\n"));
@@ -276,6 +294,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_file_that_cannot_be_read_has_no_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(any_width_and_any_bytes_render, setup, teardown),
         cmocka_unit_test_setup_teardown(one_line_says_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_and_messages_stay_on_their_line, setup, teardown),
         cmocka_unit_test_setup_teardown(json_is_version_1, setup, teardown),
         cmocka_unit_test_setup_teardown(findings_are_sorted_by_file_place_and_code, setup,
                                         teardown),
