@@ -14,7 +14,13 @@
 #include "leaf/leaf.h"
 #include "plan/draft.h"
 
-enum { SLOTS_MAX = 120, OPERAND_DEPTH_MAX = 16, CALL_OPERANDS_MAX = 40, MACRO_PARAMS_MAX = 50 };
+enum {
+    SLOTS_MAX = 120,
+    MEMOS_MAX = 20,
+    OPERAND_DEPTH_MAX = 16,
+    CALL_OPERANDS_MAX = 40,
+    MACRO_PARAMS_MAX = 50
+};
 
 typedef struct Operand {
     Str lua;
@@ -30,6 +36,7 @@ typedef LIST_OF(Operand) Operands;
 typedef struct Frame {  // one Lua function
     Buffer code;
     uint32_t at, max;  // slots in use, ever used
+    uint32_t memos;    // local variables of what a loop looks up once
     uint32_t indent;   // open blocks, for readers
     char letter;
 } Frame;
@@ -104,6 +111,7 @@ Str lua_quote(Arena *arena, Str text);
 uint32_t emit_site(Emitter *emitter, Span span);
 uint32_t slot_new(Emitter *emitter);
 Str slot_name(Emitter *emitter, uint32_t slot);
+Str memo_name(Emitter *emitter, uint32_t memo);
 void emit_line(Emitter *emitter, const char *format, ...) __attribute__((format(printf, 2, 3)));
 Operand operand_text(Emitter *emitter, Str text);  // a literal
 Operand operand_lua(Emitter *emitter, const char *format, ...)

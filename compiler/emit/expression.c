@@ -7,6 +7,8 @@
 
 #include "emit/emitter.h"
 
+enum { CONCAT_MAX = CALL_OPERANDS_MAX / 2 };  // operands of one call
+
 static const Expr *arg(const Expr *expr, uint32_t index) {
     return expr->args.items[index].value;
 }
@@ -127,6 +129,33 @@ static bool loop_member(Emitter *emitter, Str name, Operand *out) {
     return true;
 }
 
+// A path of constant names below a name of the context: `inputs.a.b`.
+static bool is_context_path(const Emitter *emitter, const Expr *expr) {
+    while (expr->kind == EXPR_MEMBER) expr = arg(expr, 0);
+    if (expr->kind != EXPR_NAME || emitter->literals != NULL) return false;
+    for (const Scope *scope = emitter->scope; scope != NULL; scope = scope->outer) {
+        for (uint32_t i = 0; i < scope->variables.count; i++) {
+            if (str_eq(scope->variables.items[i].name, expr->text)) return false;
+        }
+        if (scope->is_macro || (scope->is_loop && str_eq(expr->text, STR("loop")))) return false;
+    }
+    return true;
+}
+
+static Operand member_of(Emitter *emitter, const Expr *expr);
+
+// The context is the same for the whole evaluation: what stands in a loop is looked up once.
+static Operand looked_up_once(Emitter *emitter, const Expr *expr) {
+    Str name = memo_name(emitter, emitter->frame->memos++);
+    uint32_t mark = emitter->frame->at;
+    emit_line(emitter, "if " STR_FMT " == nil then", STR_ARG(name));
+    Operand value = member_of(emitter, expr);
+    emit_line(emitter, STR_FMT " = " STR_FMT, STR_ARG(name), STR_ARG(value.lua));
+    emit_line(emitter, "end");
+    emitter->frame->at = mark;
+    return operand_lua(emitter, STR_FMT, STR_ARG(name));
+}
+
 static Operand member(Emitter *emitter, const Expr *expr) {
     Operand out;
     if (emitter->renders_again && emit_rendered_variable(emitter, expr, &out)) return out;
@@ -134,8 +163,16 @@ static Operand member(Emitter *emitter, const Expr *expr) {
         loop_member(emitter, expr->text, &out)) {
         return out;
     }
+    bool is_in_loop = loop_scope(emitter) != NULL && emitter->frame->memos < MEMOS_MAX;
+    if (is_in_loop && is_context_path(emitter, expr)) return looked_up_once(emitter, expr);
+    return member_of(emitter, expr);
+}
+
+static Operand member_of(Emitter *emitter, const Expr *expr) {
     uint32_t mark = emitter->frame->at;
-    Operand object = emit_expr(emitter, arg(expr, 0));
+    const Expr *inner = arg(expr, 0);
+    Operand object =
+        inner->kind == EXPR_MEMBER ? member_of(emitter, inner) : emit_expr(emitter, inner);
     Operand key = expr->kind == EXPR_MEMBER ? operand_text(emitter, expr->text)
                                             : emit_expr(emitter, arg(expr, 1));
     return call2(emitter, mark, "rt.get", object, key, expr->span);
@@ -171,10 +208,9 @@ static const char *binary_function(ExprOp op) {
         return "rt.div";
     case OP_MOD:
         return "rt.mod";
-    case OP_CONCAT:
-        return "rt.concat";
     case OP_RANGE:
         return "rt.range";
+    case OP_CONCAT:
     case OP_NONE:
     case OP_NOT:
     case OP_NEGATE:
@@ -233,7 +269,41 @@ static Operand ternary(Emitter *emitter, const Expr *expr) {
     return result;
 }
 
+// Operands and then the sites of the operators between them.
+static Operand concat(Emitter *emitter, uint32_t mark, const Operands *parts, const Span *spans) {
+    Operands operands = {0};
+    for (uint32_t i = 0; i < parts->count; i++) operands_add(emitter, &operands, parts->items[i]);
+    for (uint32_t i = 0; i + 1 < parts->count; i++) {
+        operands_add_site(emitter, &operands, spans[i]);
+    }
+    return operand_call(emitter, mark, "rt.concat", &operands);
+}
+
+static bool is_concat(const Expr *expr) {
+    return expr->kind == EXPR_BINARY && expr->op == OP_CONCAT;
+}
+
+// `a ~ b ~ c`, which is `(a ~ b) ~ c`, in one call.
+static Operand concat_chain(Emitter *emitter, const Expr *expr) {
+    const Expr *chain[CONCAT_MAX];
+    Span spans[CONCAT_MAX];
+    uint32_t count = 0, mark = emitter->frame->at;
+    const Expr *first = expr;
+    for (; is_concat(first) && count < CONCAT_MAX - 1; first = arg(first, 0)) {
+        chain[count++] = first;
+    }
+    Operands parts = {0};
+    operands_add(emitter, &parts, emit_expr(emitter, first));
+    for (uint32_t i = 0; i < count; i++) {
+        const Expr *next = chain[count - 1 - i];
+        operands_add(emitter, &parts, emit_expr(emitter, arg(next, 1)));
+        spans[i] = next->span;
+    }
+    return concat(emitter, mark, &parts, spans);
+}
+
 static Operand binary(Emitter *emitter, const Expr *expr) {
+    if (expr->op == OP_CONCAT) return concat_chain(emitter, expr);
     if (expr->op == OP_COALESCE || expr->op == OP_COALESCE_UNDEFINED) {
         return coalesce(emitter, expr);
     }
@@ -303,16 +373,19 @@ static Operand map(Emitter *emitter, const Expr *expr) {
 
 // Parts joined like `~` joins them.
 static Operand interpolation(Emitter *emitter, const Expr *expr) {
-    uint32_t mark = emitter->frame->at;
+    uint32_t mark = emitter->frame->at, at = 1;
     Operand result = emit_expr(emitter, arg(expr, 0));
-    if (expr->args.count == 1) {
-        return call2(emitter, mark, "rt.concat", result, operand_text(emitter, STR("")),
-                     expr->span);
-    }
-    for (uint32_t i = 1; i < expr->args.count; i++) {
-        Operand part = emit_expr(emitter, arg(expr, i));
-        result = call2(emitter, mark, "rt.concat", result, part, expr->span);
-    }
+    Span spans[CONCAT_MAX];
+    for (size_t i = 0; i < COUNT(spans); i++) spans[i] = expr->span;
+    do {
+        Operands parts = {0};
+        operands_add(emitter, &parts, result);
+        if (expr->args.count == 1) operands_add(emitter, &parts, operand_text(emitter, STR("")));
+        for (; at < expr->args.count && parts.count < CONCAT_MAX; at++) {
+            operands_add(emitter, &parts, emit_expr(emitter, arg(expr, at)));
+        }
+        result = concat(emitter, mark, &parts, spans);
+    } while (at < expr->args.count);
     return result;
 }
 

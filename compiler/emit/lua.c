@@ -84,6 +84,10 @@ Str slot_name(Emitter *emitter, uint32_t slot) {
     return str_printf(emitter->arena, "%ct[%u]", emitter->frame->letter, slot + 1);
 }
 
+Str memo_name(Emitter *emitter, uint32_t memo) {
+    return str_printf(emitter->arena, "%cm%u", emitter->frame->letter, memo + 1);
+}
+
 Operand operand_slot(Emitter *emitter, uint32_t slot) {
     return (Operand){.lua = slot_name(emitter, slot), .is_slot = true, .slot = slot};
 }
@@ -169,6 +173,10 @@ Str emit_function(Emitter *emitter, const Frame *frame, Operand result, Str para
         buffer_printf(&out, "%s%c%u", i == 0 ? "  local " : ", ", frame->letter, i + 1);
     }
     if (locals > 0) buffer_add_char(&out, '\n');
+    for (uint32_t i = 0; i < frame->memos; i++) {
+        buffer_printf(&out, "%s%cm%u", i == 0 ? "  local " : ", ", frame->letter, i + 1);
+    }
+    if (frame->memos > 0) buffer_add_char(&out, '\n');
     if (frame->max > SLOTS_MAX) buffer_printf(&out, "  local %ct = {}\n", frame->letter);
     buffer_add(&out, buffer_str(&frame->code));
     buffer_printf(&out, "  return " STR_FMT "\nend", STR_ARG(result.lua));

@@ -6,7 +6,12 @@
 // (expression-language.md 3, "Scopes").
 #include "emit/emitter.h"
 
-static void emit_parts(Emitter *emitter, const Parts *parts, Str out);
+// A table that collects what is printed, and the slot that counts it.
+typedef struct Collector {
+    Str table, count;
+} Collector;
+
+static void emit_parts(Emitter *emitter, const Parts *parts, Collector out);
 
 // --- scopes -------------------------------------------------------------------------------------
 
@@ -137,6 +142,19 @@ static bool constant_text(Emitter *emitter, const Parts *parts, Sink sink, Opera
     return is_constant;
 }
 
+static Collector output_open(Emitter *emitter) {
+    Str table = slot_name(emitter, slot_new(emitter));
+    Str count = slot_name(emitter, slot_new(emitter));
+    emit_line(emitter, STR_FMT ", " STR_FMT " = {}, 0", STR_ARG(table), STR_ARG(count));
+    return (Collector){table, count};
+}
+
+static Operand output_close(Emitter *emitter, Collector out, const char *sink) {
+    Operand result = operand_lua(emitter, "%s(rt.all(" STR_FMT "))", sink, STR_ARG(out.table));
+    result.depth = 2;
+    return result;
+}
+
 static Operand printed(Emitter *emitter, const Parts *parts, Sink sink) {
     Operand result;
     uint32_t mark = emitter->frame->at;
@@ -152,20 +170,16 @@ static Operand printed(Emitter *emitter, const Parts *parts, Sink sink) {
         }
         return operand_call(emitter, mark, sink_function(sink), &operands);
     }
-    uint32_t slot = slot_new(emitter);
-    Str out = slot_name(emitter, slot);
-    emit_line(emitter, STR_FMT " = {}", STR_ARG(out));
+    Collector out = output_open(emitter);
     emit_parts(emitter, parts, out);
-    result = operand_lua(emitter, "%s(rt.all(" STR_FMT "))", sink_function(sink), STR_ARG(out));
-    result.depth = 2;
-    return result;
+    return output_close(emitter, out, sink_function(sink));
 }
 
 // --- tags ---------------------------------------------------------------------------------------
 
 // Branches are tried one after the other, not inside each other: Lua's nesting is limited. `done`
 // says that one was taken.
-static void emit_if(Emitter *emitter, const Part *part, Str out) {
+static void emit_if(Emitter *emitter, const Part *part, Collector out) {
     uint32_t mark = emitter->frame->at;
     Str done = {0};
     if (part->branches.count > 1) {
@@ -195,7 +209,7 @@ static void emit_if(Emitter *emitter, const Part *part, Str out) {
     emitter->frame->at = mark;
 }
 
-static void emit_for(Emitter *emitter, const Part *part, Str out) {
+static void emit_for(Emitter *emitter, const Part *part, Collector out) {
     uint32_t mark = emitter->frame->at;
     uint32_t count = slot_new(emitter), item = slot_new(emitter), at = slot_new(emitter);
     Str count_name = slot_name(emitter, count), item_name = slot_name(emitter, item);
@@ -234,12 +248,13 @@ static void emit_for(Emitter *emitter, const Part *part, Str out) {
     emitter->frame->at = mark;
 }
 
-static void append(Emitter *emitter, Str out, Operand operand) {
-    emit_line(emitter, STR_FMT "[#" STR_FMT " + 1] = " STR_FMT, STR_ARG(out), STR_ARG(out),
+static void append(Emitter *emitter, Collector out, Operand operand) {
+    emit_line(emitter, STR_FMT " = " STR_FMT " + 1", STR_ARG(out.count), STR_ARG(out.count));
+    emit_line(emitter, STR_FMT "[" STR_FMT "] = " STR_FMT, STR_ARG(out.table), STR_ARG(out.count),
               STR_ARG(operand.lua));
 }
 
-static void emit_filter(Emitter *emitter, const Part *part, Str out) {
+static void emit_filter(Emitter *emitter, const Part *part, Collector out) {
     uint32_t mark = emitter->frame->at;
     Operand outer = emitter->body;
     emitter->body = operand_spill(emitter, printed(emitter, &part->body, SINK_TEXT), mark);
@@ -248,7 +263,7 @@ static void emit_filter(Emitter *emitter, const Part *part, Str out) {
     emitter->frame->at = mark;
 }
 
-static void emit_block(Emitter *emitter, const Part *part, Str out) {
+static void emit_block(Emitter *emitter, const Part *part, Collector out) {
     for (uint32_t i = 0; i < emitter->open_blocks.count; i++) {
         if (emitter->open_blocks.items[i] != part) continue;
         emit_error(emitter, "E0316", part->span, "the block '" STR_FMT "' contains itself",
@@ -260,7 +275,7 @@ static void emit_block(Emitter *emitter, const Part *part, Str out) {
     emitter->open_blocks.count--;
 }
 
-static void emit_parts(Emitter *emitter, const Parts *parts, Str out) {
+static void emit_parts(Emitter *emitter, const Parts *parts, Collector out) {
     for (uint32_t i = 0; i < parts->count; i++) {
         const Part *part = parts->items[i];
         uint32_t mark = emitter->frame->at;
@@ -319,15 +334,11 @@ Operand emit_block_call(Emitter *emitter, const Expr *expr) {
     }
     const Part *part = find_block(&emitter->template->parts, expr->args.items[0].value->text);
     if (part == NULL) return operand_text(emitter, STR(""));
-    uint32_t slot = slot_new(emitter);
-    Str out = slot_name(emitter, slot);
-    emit_line(emitter, STR_FMT " = {}", STR_ARG(out));
+    Collector out = output_open(emitter);
     emitter->branches++;
     emit_block(emitter, part, out);
     emitter->branches--;
-    Operand result = operand_lua(emitter, "rt.text(rt.all(" STR_FMT "))", STR_ARG(out));
-    result.depth = 2;
-    return result;
+    return output_close(emitter, out, "rt.text");
 }
 
 static void find_macros(Emitter *emitter, const Parts *parts) {

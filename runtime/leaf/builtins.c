@@ -109,9 +109,29 @@ NO_RETURN static void wrong_kind(lua_State *L, const Builtin *row, const char *t
     leaf_raise(L, LEAF_ERROR_TYPE, "'%s' takes %s as '%s', not %s", name, expected, param, subject);
 }
 
-static void check_param(lua_State *L, const Builtin *row, const BuiltinParam *param, int index) {
+typedef struct Taken {
+    int kinds;
     bool is_optional;
-    int kinds = kinds_of(param->type, &is_optional);
+} Taken;
+
+// A row with its types read.
+typedef struct Callee {
+    const Builtin *row;
+    int count;  // of parameters
+    Taken input, params[BUILTIN_PARAMS_MAX];
+} Callee;
+
+static Taken taken_of(const char *type) {
+    Taken taken;
+    taken.kinds = kinds_of(type, &taken.is_optional);
+    return taken;
+}
+
+static void check_param(lua_State *L, const Callee *callee, int number, int index) {
+    const Builtin *row = callee->row;
+    const BuiltinParam *param = &row->params[number];
+    int kinds = callee->params[number].kinds;
+    bool is_optional = callee->params[number].is_optional;
     Kind kind = leaf_kind(L, index);
     // null where null means nothing is an argument that was not given.
     if (kind == KIND_NULL && (kinds & KIND_NULL) == 0 && is_optional) {
@@ -140,15 +160,10 @@ static void check_param(lua_State *L, const Builtin *row, const BuiltinParam *pa
     }
 }
 
-static int count_params(const Builtin *row) {
-    int count = 0;
-    while (count < BUILTIN_PARAMS_MAX && row->params[count].name != NULL) count++;
-    return count;
-}
-
 // Checks the arguments behind the input; they start at `first`.
-static void check_params(lua_State *L, const Builtin *row, int first) {
-    int declared = count_params(row), given = lua_gettop(L) - first + 1;
+static void check_params(lua_State *L, const Callee *callee, int first) {
+    const Builtin *row = callee->row;
+    int declared = callee->count, given = lua_gettop(L) - first + 1;
     bool is_open = (row->flags & BUILTIN_ANY_COUNT) != 0;
     if (given > declared && !is_open) {
         char name[64];
@@ -158,8 +173,7 @@ static void check_params(lua_State *L, const Builtin *row, int first) {
     if (!is_open) lua_settop(L, first + declared - 1);
     int last = is_open && given > declared ? given : declared;
     for (int i = 0; i < last; i++) {
-        const BuiltinParam *param = &row->params[i < declared ? i : declared - 1];
-        check_param(L, row, param, first + i);
+        check_param(L, callee, i < declared ? i : declared - 1, first + i);
     }
 }
 
@@ -197,7 +211,8 @@ static bool passes(lua_State *L, const Builtin *row) {
 
 static int call_builtin(lua_State *L) {
     LeafVm *vm = vm_of(L);
-    const Builtin *row = lua_touserdata(L, lua_upvalueindex(1));
+    const Callee *callee = lua_touserdata(L, lua_upvalueindex(1));
+    const Builtin *row = callee->row;
     vm->site = (uint32_t)lua_tointeger(L, 1);
     vm->scratch_used = 0;
     bool has_input = row->kind != BUILTIN_FUNCTION;
@@ -205,7 +220,7 @@ static int call_builtin(lua_State *L) {
     if (passes(L, row)) return 1;
     vm->builtin = row->name;
     if (!has_input) {
-        check_params(L, row, FIRST_ARG);
+        check_params(L, callee, FIRST_ARG);
         return row->run(L);
     }
     Kind kind = leaf_kind(L, FIRST_ARG);
@@ -219,8 +234,7 @@ static int call_builtin(lua_State *L) {
         return 1;
     }
     if (kind != KIND_UNDEFINED && !(kind == KIND_NULL && (row->flags & BUILTIN_NULL_TAKEN) != 0)) {
-        bool is_optional;
-        if ((kinds_of(row->input, &is_optional) & kind) == 0 ||
+        if ((callee->input.kinds & kind) == 0 ||
             (kind == KIND_NULL && (row->flags & BUILTIN_NULL_TAKEN) == 0)) {
             wrong_kind(L, row, row->input, FIRST_ARG, NULL);
         }
@@ -228,8 +242,18 @@ static int call_builtin(lua_State *L) {
             leaf_force(L, FIRST_ARG);
         }
     }
-    check_params(L, row, FIRST_PARAM);
+    check_params(L, callee, FIRST_PARAM);
     return row->run(L);
+}
+
+static void push_callee(lua_State *L, const Builtin *row) {
+    Callee *callee = lua_newuserdatauv(L, sizeof *callee, 0);
+    *callee = (Callee){.row = row};
+    if (row->input != NULL) callee->input = taken_of(row->input);
+    while (callee->count < BUILTIN_PARAMS_MAX && row->params[callee->count].name != NULL) {
+        callee->params[callee->count] = taken_of(row->params[callee->count].type);
+        callee->count++;
+    }
 }
 
 // rt.filter.NAME: made when it is first asked for, then found in the table itself.
@@ -241,7 +265,7 @@ int rt_builtin_index(lua_State *L) {
         leaf_raise(L, LEAF_ERROR_UNKNOWN, "this runtime has no %s '" STR_FMT "'", kind_word(kind),
                    STR_ARG(name));
     }
-    lua_pushlightuserdata(L, (void *)(uintptr_t)row);
+    push_callee(L, row);
     lua_pushcclosure(L, call_builtin, 1);
     lua_pushvalue(L, 2);
     lua_pushvalue(L, -2);

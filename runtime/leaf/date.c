@@ -102,28 +102,27 @@ static bool is_strict_iso(Str text, const DateTime *at) {
     return sign + 3 >= text.len || text.ptr[sign + 3] == ':';
 }
 
+NO_RETURN static void no_date(lua_State *L, int index, Str existing) {
+    char quoted[96];
+    if (existing.ptr != NULL) {
+        leaf_raise(L, LEAF_ERROR_VALUE, "%s is no date of the pattern '" STR_FMT "'",
+                   leaf_quote(L, index, quoted), STR_ARG(str_slice(existing, 0, 80)));
+    }
+    leaf_raise(L, LEAF_ERROR_VALUE,
+               "%s is no date: expected one such as 2024-01-31, 2024-01-31T10:00:00 or "
+               "2024-01-31T10:00:00Z, or name its pattern as 'existingFormat'",
+               leaf_quote(L, index, quoted));
+}
+
 static DateTime read_text(lua_State *L, int index, Str existing) {
     Str text = leaf_str(L, index);
     DateTime at;
-    Err err;
     if (existing.ptr != NULL) {
-        err = date_pattern_parse(pattern_of(L, existing), text, &at);
+        const Err err = date_pattern_parse(pattern_of(L, existing), text, &at);
+        if (err.code != ERR_NONE) no_date(L, index, existing);
     } else {
-        err = datetime_parse(text, &at);
-        if (err.code == ERR_NONE && !is_strict_iso(text, &at)) {
-            err = err_make(ERR_INPUT, "no ISO date");
-        }
-    }
-    if (err.code != ERR_NONE) {
-        char quoted[96];
-        if (existing.ptr != NULL) {
-            leaf_raise(L, LEAF_ERROR_VALUE, "%s is no date of the pattern '" STR_FMT "'",
-                       leaf_quote(L, index, quoted), STR_ARG(str_slice(existing, 0, 80)));
-        }
-        leaf_raise(L, LEAF_ERROR_VALUE,
-                   "%s is no date: expected one such as 2024-01-31, 2024-01-31T10:00:00 or "
-                   "2024-01-31T10:00:00Z, or name its pattern as 'existingFormat'",
-                   leaf_quote(L, index, quoted));
+        const Err err = datetime_parse(text, &at);
+        if (err.code != ERR_NONE || !is_strict_iso(text, &at)) no_date(L, index, existing);
     }
     return at;
 }

@@ -23,7 +23,8 @@
 //   rt.typed(...)                  the sink of typed mode, over all that is printed: nulls count as
 //                                  nothing; none gives null, one gives itself, several their text
 //   rt.add sub mul div mod (a, b, site) -> u   rt.neg pos (a, site) -> u
-//   rt.concat range eq ne lt gt le ge contains is_in (a, b, site) -> u
+//   rt.concat(a, b, …, site, …) -> u   from left to right, a site for each `~` between them
+//   rt.range eq ne lt gt le ge contains is_in (a, b, site) -> u
 //   rt.truth(v, site) -> u         true, false or undefined, for `and` and `or`:
 //                                  t = rt.truth(a, 1); if t == true then t = rt.truth(b, 2) end
 //   rt.truth_not(v, site) -> u     the result of `not v`

@@ -267,21 +267,44 @@ static int rt_pos(lua_State *L) {
     return 1;
 }
 
+// Lua prints these as the language does.
+static bool is_text_or_int(lua_State *L, int index) {
+    return lua_type(L, index) == LUA_TSTRING || lua_isinteger(L, index);
+}
+
+// Joins the two values at the top.
+static void concat_pair(lua_State *L) {
+    int a = lua_gettop(L) - 1, b = a + 1;
+    Kind left = leaf_kind(L, a), right = leaf_kind(L, b);
+    if (left == KIND_UNDEFINED || right == KIND_UNDEFINED) {
+        lua_pushvalue(L, left == KIND_UNDEFINED ? a : b);
+    } else if (leaf_holds_secret(L, a) || leaf_holds_secret(L, b)) {
+        leaf_secret_concat(L, a);
+    } else {
+        Buffer *out = leaf_scratch(L);
+        leaf_print(L, a, out);
+        leaf_print(L, b, out);
+        leaf_push_scratch(L);
+    }
+    lua_replace(L, a);
+    lua_settop(L, a);
+}
+
+// rt.concat(a, b, …, site of the first `~`, …): from left to right.
 static int rt_concat(lua_State *L) {
-    begin(L, 2);
-    Kind a = leaf_kind(L, 1), b = leaf_kind(L, 2);
-    if (a == KIND_UNDEFINED || b == KIND_UNDEFINED) {
-        lua_pushvalue(L, a == KIND_UNDEFINED ? 1 : 2);
+    int count = (lua_gettop(L) + 1) / 2, plain = 0;
+    while (plain < count && is_text_or_int(L, plain + 1)) plain++;
+    if (plain == count) {
+        lua_settop(L, count);
+        lua_concat(L, count);
         return 1;
     }
-    if (leaf_holds_secret(L, 1) || leaf_holds_secret(L, 2)) {
-        leaf_secret_concat(L, 1);
-        return 1;
+    lua_pushvalue(L, 1);
+    for (int i = 2; i <= count; i++) {
+        vm_of(L)->site = (uint32_t)lua_tointeger(L, count + i - 1);
+        lua_pushvalue(L, i);
+        concat_pair(L);
     }
-    Buffer *out = leaf_scratch(L);
-    leaf_print(L, 1, out);
-    leaf_print(L, 2, out);
-    leaf_push_scratch(L);
     return 1;
 }
 

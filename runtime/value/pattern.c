@@ -313,12 +313,15 @@ static int64_t nano_of_day(const DateTime *at) {
     return ((int64_t)at->hour * 3600 + at->minute * 60 + at->second) * 1000000000 + at->nanosecond;
 }
 
+static int weekday_of(const DateTime *at) {
+    return pattern_weekday(days_of(at));
+}
+
 // --- printing -----------------------------------------------------------------------------------
 
 typedef struct Printer {
     const DateTime *at;
     const Zone *zone;
-    Instant instant;
     Buffer *out;
 } Printer;
 
@@ -327,7 +330,15 @@ static void print_padded(Buffer *out, int64_t value, int width) {
         buffer_add_char(out, '-');
         value = -value;
     }
-    buffer_printf(out, "%0*lld", width, (long long)value);
+    char digits[24];  // 19 of a 64-bit number
+    int at = (int)sizeof digits;
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    int count = (int)sizeof digits - at;
+    if (count < width) buffer_add_repeat(out, '0', (size_t)(width - count));
+    buffer_add_bytes(out, digits + at, (size_t)count);
 }
 
 // One letter: as it is; two: the last two digits; four and more: padded, with a sign beyond.
@@ -408,7 +419,7 @@ static void print_iso_fraction(Buffer *out, int32_t nanosecond, bool is_grouped)
 
 static Str zone_label(const Printer *printer) {
     Str abbreviation = {0};
-    (void)zone_offset_at(printer->zone, printer->instant.seconds, &abbreviation);
+    (void)zone_offset_at(printer->zone, datetime_to_instant(printer->at).seconds, &abbreviation);
     return abbreviation;
 }
 
@@ -468,7 +479,7 @@ static void print_region(const Printer *printer) {
 static void print_op(const Printer *printer, const Op *op) {  // NOLINT: one line a field
     const DateTime *at = printer->at;
     Buffer *out = printer->out;
-    int count = op->count, weekday = pattern_weekday(days_of(at));
+    int count = op->count;
     switch (op->kind) {
     case OP_LITERAL:
         buffer_add(out, op->text);
@@ -515,13 +526,14 @@ static void print_op(const Printer *printer, const Op *op) {  // NOLINT: one lin
         print_padded(out, (at->day - 1) / 7 + 1, 1);
         return;
     case OP_WEEKDAY:
-        print_name(out, pattern_weekdays[weekday], count);
+        print_name(out, pattern_weekdays[weekday_of(at)], count);
         return;
     case OP_LOCAL_WEEKDAY:
-        print_text_or_number(out, pattern_weekdays[weekday], (weekday + 1) % 7 + 1, count);
+        print_text_or_number(out, pattern_weekdays[weekday_of(at)], (weekday_of(at) + 1) % 7 + 1,
+                             count);
         return;
     case OP_ISO_WEEKDAY:
-        print_padded(out, weekday + 1, 1);
+        print_padded(out, weekday_of(at) + 1, 1);
         return;
     case OP_HALF_DAY:
         buffer_add(out, at->hour < 12 ? STR("AM") : STR("PM"));
@@ -585,12 +597,12 @@ static void print_op(const Printer *printer, const Op *op) {  // NOLINT: one lin
 
 void date_pattern_print(const DatePattern *pattern, const DateTime *datetime, const Zone *zone,
                         Buffer *out) {
-    Printer printer = {datetime, zone, datetime_to_instant(datetime), out};
+    Printer printer = {datetime, zone, out};
     DateTime utc;
     for (uint32_t i = 0; i < pattern->count; i++) {
         const Op *op = &pattern->ops[i];
         if (op->kind == OP_TO_UTC) {
-            utc = datetime_from_instant(printer.instant, 0);
+            utc = datetime_from_instant(datetime_to_instant(datetime), 0);
             printer.at = &utc;
         }
         if (op->kind != OP_PAD || i + 1 == pattern->count) {
