@@ -25,7 +25,7 @@ static const Option options[] = {
     {OPTION_FLAG,                                 "--no-cache", 0, NULL, offsetof(Check, common.no_cache),
      "look at every file anew", NULL},
     {OPTION_TEXT,"--embedded", 0, "WHEN", offsetof(Check, common.embedded),
-     "scripts in flows: checked by tools that are installed, or not", "auto|off"},
+     "scripts in flows: checked by tools that are installed, not at all, or by all tools", "auto|off|require"},
     {OPTION_FLAG,                              "--fix", 0, NULL, offsetof(Check, is_fix), "apply safe suggestions to the files",
      NULL},
     {OPTION_FLAG,                    "--diff", 0, NULL, offsetof(Check, is_diff), "show what --fix would change",
@@ -56,8 +56,14 @@ static uint32_t processor_count(void) {
     return count > 1 ? (uint32_t)count : 1;
 }
 
+static EmbedMode embed_mode(const char *word) {
+    if (word == NULL || strcmp(word, "auto") == 0) return EMBED_AUTO;
+    return strcmp(word, "require") == 0 ? EMBED_REQUIRE : EMBED_OFF;
+}
+
 static Err check(Check *it, Arguments *arguments, Arena *arena, Session **out) {
-    const SessionOptions asked = session_options(&it->common);
+    SessionOptions asked = session_options(&it->common);
+    asked.embedded = embed_mode(it->common.embedded);
     TRY(session_new(&asked, arguments->count > 0 ? arguments->items[0] : NULL, out));
     Session *session = *out;
     if (arguments->count == 0) {
@@ -106,6 +112,10 @@ static int end(Check *it, const Arguments *arguments, const Session *session) {
         diags_count(&session->diags, DIAG_ERROR) > 0 || (int64_t)warnings > it->max_warnings;
     const bool has_changes = it->is_diff && session->summary.fixed_files > 0;
     if (status == STATUS_OK && (has_findings || has_changes)) status = STATUS_FINDINGS;
+    if (session->embed_error.code != ERR_NONE) {
+        fprintf(stderr, "flowc check: %s; scripts were not checked, or not all of them\n",
+                session->embed_error.text);
+    }
     if (session->write_error.code != ERR_NONE) {
         status = report_error(&command_check, session->write_error);
     }

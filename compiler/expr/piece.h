@@ -1,4 +1,5 @@
-// piece.h - inside the expr module: the pieces of a template, and the words that name nothing.
+// piece.h - the pieces of a template, and the words that name nothing: for the expr module, and for
+// embed, which looks at the text around the code.
 #ifndef FLOW_EXPR_PIECE_H
 #define FLOW_EXPR_PIECE_H
 

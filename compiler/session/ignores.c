@@ -19,6 +19,15 @@ typedef struct Ignores {
     LIST_OF(Ignore) list;
 } Ignores;
 
+// Found when all files were read, by tools that may not be there.
+static bool is_late(const DiagCode *code) {
+    static const char *const codes[] = {"E0610", "E0611", "W0612"};
+    for (size_t i = 0; i < COUNT(codes); i++) {
+        if (strcmp(code->code, codes[i]) == 0) return true;
+    }
+    return false;
+}
+
 static void read_names(Session *session, const Source *source, const Comment *comment,
                        uint32_t line, Span inside, Ignores *ignores) {
     Str rest = source_text(&session->sources, inside);
@@ -33,6 +42,11 @@ static void read_names(Session *session, const Source *source, const Comment *co
         if (code == NULL) {
             diag_add(&session->diags, "W0090", DIAG_WARNING, span, "unknown rule '" STR_FMT "'",
                      STR_ARG(name));
+            continue;
+        }
+        if (is_late(code)) {
+            *LIST_ADD(&session->arena, &session->late.ignores, LateIgnore) =
+                (LateIgnore){.code = code, .name = span, .line = line};
             continue;
         }
         *LIST_ADD(&session->arena, &ignores->list, Ignore) =
@@ -96,6 +110,39 @@ void ignores_apply(Session *session, const Tree *tree, uint32_t first) {
     session->diags.list.count = kept;
     for (uint32_t i = 0; i < ignores.list.count; i++) {
         const Ignore *ignore = &ignores.list.items[i];
+        if (ignore->is_used) continue;
+        diag_add(&session->diags, "W0090", DIAG_WARNING, ignore->name,
+                 "nothing here is ignored by '%s'", ignore->code->name);
+    }
+}
+
+static bool is_ignored_late(Session *session, const Diag *diag) {
+    const Source *source = sources_get(&session->sources, diag->span.file);
+    const uint32_t line = source_position(source, diag->span.start, POSITION_BYTES).line;
+    for (uint32_t i = 0; i < session->late.ignores.count; i++) {
+        LateIgnore *ignore = &session->late.ignores.items[i];
+        if (ignore->name.file != diag->span.file) continue;
+        if (strcmp(ignore->code->code, diag->code) != 0) continue;
+        if (ignore->line != 0 && ignore->line != line) continue;
+        ignore->is_used = true;
+        return true;
+    }
+    return false;
+}
+
+void ignores_apply_late(Session *session, uint32_t first) {
+    uint32_t kept = first;
+    for (uint32_t i = first; i < session->diags.list.count; i++) {
+        Diag *diag = session->diags.list.items[i];
+        if (is_ignored_late(session, diag)) {
+            session->summary.ignored++;
+        } else {
+            session->diags.list.items[kept++] = diag;
+        }
+    }
+    session->diags.list.count = kept;
+    for (uint32_t i = 0; i < session->late.ignores.count; i++) {
+        const LateIgnore *ignore = &session->late.ignores.items[i];
         if (ignore->is_used) continue;
         diag_add(&session->diags, "W0090", DIAG_WARNING, ignore->name,
                  "nothing here is ignored by '%s'", ignore->code->name);

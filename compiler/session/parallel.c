@@ -16,6 +16,8 @@ typedef struct Result {
     Session *session;
     uint32_t first_source, end_source;
     uint32_t first_diag, end_diag;
+    uint32_t first_script, end_script;
+    uint32_t first_ignore, end_ignore;
     DiagSummary summary;  // before, then what came on top
     Err write_error;
     Buffer out;
@@ -47,9 +49,13 @@ static void check_one(Worker *worker, uint32_t number) {
     result->session = session;
     result->first_source = session->sources.list.count;
     result->first_diag = session->diags.list.count;
+    result->first_script = session->late.scripts.list.count;
+    result->first_ignore = session->late.ignores.count;
     check_file(session, &input, &worker->pool->found->list.items[number]);
     result->end_source = session->sources.list.count;
     result->end_diag = session->diags.list.count;
+    result->end_script = session->late.scripts.list.count;
+    result->end_ignore = session->late.ignores.count;
     result->summary = session->summary;
     result->write_error = session->write_error;
 }
@@ -83,6 +89,26 @@ static void move_diag(Diag *diag, uint32_t first, uint32_t base) {
     }
 }
 
+// Scripts, and comments about them, for the end of the run.
+static void take_late(Session *session, const Result *result, uint32_t base) {
+    const Late *late = &result->session->late;
+    for (uint32_t i = result->first_script; i < result->end_script; i++) {
+        Script *script = late->scripts.list.items[i];
+        if (script->file >= result->first_source) {
+            script->file = script->file - result->first_source + base;
+        }
+        for (uint32_t k = 0; k < script->parts.count; k++) {
+            move_span(&script->parts.items[k].scalar->span, result->first_source, base);
+        }
+        *LIST_ADD(&session->arena, &session->late.scripts.list, Script *) = script;
+    }
+    for (uint32_t i = result->first_ignore; i < result->end_ignore; i++) {
+        LateIgnore *ignore = LIST_ADD(&session->arena, &session->late.ignores, LateIgnore);
+        *ignore = late->ignores.items[i];
+        move_span(&ignore->name, result->first_source, base);
+    }
+}
+
 static void take_result(Session *session, const Result *result, Buffer *out) {
     const uint32_t base = session->sources.list.count;
     for (uint32_t i = result->first_source; i < result->end_source; i++) {
@@ -94,6 +120,7 @@ static void take_result(Session *session, const Result *result, Buffer *out) {
         move_diag(diag, result->first_source, base);
         *LIST_ADD(&session->arena, &session->diags.list, Diag *) = diag;
     }
+    take_late(session, result, base);
     session->summary.files += result->summary.files;
     session->summary.skipped += result->summary.skipped;
     session->summary.ignored += result->summary.ignored;

@@ -49,6 +49,7 @@ Err session_new(const SessionOptions *options, const char *start, Session **out)
     session->start = start;
     session->sources.arena = &session->arena;
     session->diags.arena = &session->arena;
+    session->late.scripts.arena = &session->arena;
     Err err = project_read(session, start);
     if (err.code == ERR_NONE) err = choose_targets(session);
     if (err.code == ERR_NONE) err = read_catalogs(session);
@@ -159,10 +160,12 @@ static void check_document(Session *session, Unit *unit, uint32_t number) {
                &session->diags);
     rules_run(flow, &session->diags);
     calls_check(session, flow, number);
+    if (session->options.embedded != EMBED_OFF) scripts_collect(&session->late.scripts, flow);
 }
 
 void unit_check(Session *session, Unit *unit, uint32_t file, bool is_named) {
     const uint32_t first = session->diags.list.count;
+    late_forget(session, file);
     unit->file = file;
     unit->tree = syntax_read(&session->sources, file, &unit->arena, &session->diags);
     uint32_t flows = 0;
@@ -232,6 +235,7 @@ Err session_check(Session *session, const SessionInput *input) {
             check_file(session, input, &found.list.items[i]);
         }
     }
+    TRY(late_check(session, input->jobs));
     diags_sort(&session->diags);
     return err_none();
 }

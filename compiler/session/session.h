@@ -10,6 +10,7 @@
 #include "artifact/artifact.h"
 #include "catalog/catalog.h"
 #include "diag/diag.h"
+#include "embed/embed.h"
 #include "expr/expr.h"
 #include "flow/flow.h"
 
@@ -24,12 +25,16 @@ typedef enum UnknownTypes {
     UNKNOWN_TYPES_WARN
 } UnknownTypes;
 
+// Scripts in flows: left alone, looked at by the tools that are there, or by all of them.
+typedef enum EmbedMode { EMBED_OFF, EMBED_AUTO, EMBED_REQUIRE } EmbedMode;
+
 typedef struct SessionOptions {
     const char *config;  // a project file; NULL: found upwards
     const char *target;  // "1.3,2.0"; NULL: the project's, else 1.3
     const char *files;   // folder of namespace files; NULL: the project's
     Texts catalogs, flows, excludes, externals;
     UnknownTypes unknown_types;
+    EmbedMode embedded;
     bool is_strict;
     bool is_any_yaml;  // findings in YAML that is no flow count too
     // For tests of the language: names that templates may start from, with commas between, and
@@ -59,6 +64,20 @@ typedef struct Project {
 
 typedef struct FlowIndex FlowIndex;
 
+// A comment that ignores what is found only when all files were read.
+typedef struct LateIgnore {
+    const DiagCode *code;
+    Span name;
+    uint32_t line;  // 0: the whole file
+    bool is_used;
+} LateIgnore;
+
+// What waits for the end of a run: scripts, and the comments about them.
+typedef struct Late {
+    Scripts scripts;
+    LIST_OF(LateIgnore) ignores;
+} Late;
+
 typedef struct Session {
     Arena arena;
     SessionOptions options;
@@ -74,6 +93,8 @@ typedef struct Session {
     struct Session **workers;  // of threads: findings point into them
     uint32_t worker_count;
     Err write_error;  // the first file that could not be written; the others were
+    Late late;
+    Err embed_error;  // a tool that failed: what it looks at was not checked, or not all of it
 } Session;
 
 // ERR_USAGE for options that make no sense. `start` is a path from which the project file is looked
@@ -206,6 +227,12 @@ MUST_CHECK Err project_read(Session *session, const char *start);
 bool targets_parse(Str text, uint32_t *targets);
 // Comments `# flowc: ignore[…]`: takes findings of `file` from number `first` on off the list.
 void ignores_apply(Session *session, const Tree *tree, uint32_t first);
+// The same for scripts, once all files were read.
+void ignores_apply_late(Session *session, uint32_t first);
+// Looks at the scripts of all files. ERR_UNAVAILABLE where a tool is required and not there.
+MUST_CHECK Err late_check(Session *session, uint32_t jobs);
+// Forgets what waits from file number `file` on: it is read anew.
+void late_forget(Session *session, uint32_t file);
 // Levels of the project file and --strict, on findings from number `first` on.
 void levels_apply(Session *session, uint32_t first);
 

@@ -1,0 +1,110 @@
+// python.c - the parser of python3 over many scripts at once. A script is parsed, never run.
+#include <string.h>
+#include <unistd.h>
+
+#include "embed/internal.h"
+
+enum { PYTHON_BYTES = 4 << 20 };  // of all scripts that one process gets
+
+// Reads "<length>\n<text>" again and again; answers a line of JSON for each text that does not
+// parse: [number, line, column, end line, end column, message, version]. Columns count code points.
+static const char program[] = "import ast, json, sys, warnings\n"
+                              "warnings.simplefilter('ignore')\n"
+                              "number = 0\n"
+                              "while True:\n"
+                              "    size = sys.stdin.buffer.readline()\n"
+                              "    if not size:\n"
+                              "        break\n"
+                              "    text = sys.stdin.buffer.read(int(size)).decode()\n"
+                              "    try:\n"
+                              "        ast.parse(text)\n"
+                              "    except SyntaxError as e:\n"
+                              "        print(json.dumps([number, e.lineno or 1, e.offset or 1, "
+                              "getattr(e, 'end_lineno', 0) or 0,\n"
+                              "                          getattr(e, 'end_offset', 0) or 0, e.msg, "
+                              "list(sys.version_info[:2])]), flush=True)\n"
+                              "    except (ValueError, RecursionError, MemoryError):\n"
+                              "        pass\n"
+                              "    number += 1\n";
+
+static int64_t integer_at(const Value *list, uint32_t at) {
+    const Value *item = &list->as.list->items[at];
+    return item->kind == VALUE_INT ? item->as.integer : 0;
+}
+
+// What a newer Python may read is no mistake that is known.
+static bool may_be_newer(Str message, const Value *version) {
+    const bool is_known = version->kind == VALUE_LIST && version->as.list->count == 2;
+    const int64_t minor = is_known ? integer_at(version, 1) : 0;
+    // Since 3.12 a text inside of an f-string may have the quotes of the f-string.
+    return minor < 10 || (minor < 12 && str_find(message, STR("f-string"), 0) != STR_NOT_FOUND);
+}
+
+static void report(Script *script, const Value *answer, Diags *diags) {
+    const Value *list = answer->as.list->items;
+    if (list[5].kind != VALUE_TEXT) return;
+    const Str message = list[5].as.text;
+    const int64_t line = integer_at(answer, 1);
+    const uint32_t start = script_offset(script, diags->arena, line, integer_at(answer, 2));
+    uint32_t end = start;
+    if (integer_at(answer, 3) >= line && integer_at(answer, 4) > 0) {
+        end = script_offset(script, diags->arena, integer_at(answer, 3), integer_at(answer, 4));
+    }
+    if (script_in_gap(script, start, end) || may_be_newer(message, &list[6])) return;
+    Diag *diag = diag_add(diags, "E0611", script->is_sample ? DIAG_WARNING : DIAG_ERROR,
+                          script_span(script, start, end), "this script does not parse: " STR_FMT,
+                          STR_ARG(message));
+    const Value *version = &list[6];
+    if (version->kind == VALUE_LIST && version->as.list->count == 2) {
+        diag_note(diag, "said by Python %d.%d", (int)integer_at(version, 0),
+                  (int)integer_at(version, 1));
+    }
+}
+
+static Err run(Script *const *batch, uint32_t count, Str text, const char *python, Diags *diags) {
+    int input = -1;
+    TRY(tool_file(text, &input));
+    const char *const argv[] = {python, "-I", "-S", "-X", "utf8", "-c", program, NULL};
+    ToolRun tool = {0};
+    Err err = tool_start(argv, input, NULL, 0, &tool);
+    close(input);
+    if (err.code != ERR_NONE) return err;
+    Arena scratch = {0};
+    Str said = {0};
+    err = tool_finish(&tool, &scratch, &said);
+    Str line = {0};
+    while (err.code == ERR_NONE && str_split(&said, '\n', &line)) {
+        Value answer = value_null();
+        if (line.len == 0) continue;
+        err = json_parse(line, (JsonLimits){0}, &scratch, &answer);
+        if (err.code != ERR_NONE || answer.kind != VALUE_LIST || answer.as.list->count != 7) break;
+        const int64_t number = integer_at(&answer, 0);
+        if (number >= 0 && number < count) report(batch[number], &answer, diags);
+    }
+    arena_release(&scratch);
+    return err;
+}
+
+Err python_check(const Scripts *scripts, const char *python, Diags *diags) {
+    Arena arena = {0};
+    Script **batch = arena_array(&arena, Script *, scripts->list.count);
+    Buffer text = {0};
+    Err err = err_none();
+    uint32_t count = 0;
+    for (uint32_t i = 0; i <= scripts->list.count && err.code == ERR_NONE; i++) {
+        const bool is_end = i == scripts->list.count;
+        if (count > 0 && (is_end || text.len > PYTHON_BYTES)) {
+            err = run(batch, count, buffer_str(&text), python, diags);
+            buffer_clear(&text);
+            count = 0;
+        }
+        if (is_end || scripts->list.items[i]->language != SCRIPT_PYTHON) continue;
+        const Str script = scripts->list.items[i]->text;
+        buffer_printf(&text, "%zu\n", script.len);
+        buffer_add(&text, script);
+        batch[count++] = scripts->list.items[i];
+    }
+    buffer_release(&text);
+    arena_release(&arena);
+    return err;
+}
