@@ -172,4 +172,9 @@ void nearest_offer(Nearest *nearest, Str candidate);
 // The ISO-8601 form of `5m`, `10 sec`, `1h30m`, `P1W`; empty where nothing can be guessed.
 Str duration_meant(Arena *arena, Str text);
 
+// --- for editors --------------------------------------------------------------------------------
+
+// The language with the catalog as a JSON schema (draft 07).
+void flow_json_schema(Catalog *catalog, const FlowOptions *options, Arena *arena, Buffer *out);
+
 #endif
