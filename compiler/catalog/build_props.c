@@ -147,6 +147,7 @@ static const FlagName prop_flags[] = {
     {"has_default",   PROP_HAS_DEFAULT  },
     {"extension",     PROP_EXTENSION    },
     {"inferred",      PROP_INFERRED     },
+    {"item",          PROP_ITEM         },
 };
 
 static RowText json_text(RowBuilder *builder, Value value) {

@@ -62,6 +62,7 @@ enum {
     PROP_HAS_DEFAULT = 4096,
     PROP_EXTENSION = 8192,
     PROP_INFERRED = 16384,
+    PROP_ITEM = 32768,  // rendered for each item of a file, with the item's names
 };
 
 typedef enum PropMode {

@@ -137,19 +137,38 @@ static void add_property(Planner *planner, LeafSpec *spec, Property property, St
     *LIST_ADD(planner->arena, &spec->properties, Property) = property;
 }
 
+static bool is_for_items(const Property *property) {
+    return property->schema != NULL && (property->schema->flags & PROP_ITEM) != 0;
+}
+
+static bool is_own(const Property *property) {
+    return !is_common(property) && !is_for_items(property) && !node_is_null(property->node);
+}
+
+// The template that a task renders for each item of its file.
+static void plan_item(Planner *planner, const Task *task, uint32_t index) {
+    for (uint32_t i = 0; i < task->properties.count; i++) {
+        const Property *property = &task->properties.items[i];
+        if (!is_for_items(property) || node_is_null(property->node)) continue;
+        plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_a),
+                  (LeafSpec){.mode = LEAF_OBJECT,
+                             .node = property->node,
+                             .task = task,
+                             .what = what(planner, "template for items", task)});
+    }
+}
+
 static void plan_properties(Planner *planner, const Task *task, uint32_t index) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < task->properties.count; i++) {
-        const Property *property = &task->properties.items[i];
-        if (!is_common(property) && !node_is_null(property->node)) count++;
+        if (is_own(&task->properties.items[i])) count++;
     }
     if (count == 0) return;
     LeafSpec *spec = plan_leaf_set(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_props),
                                    task, what(planner, "properties", task));
     for (uint32_t i = 0; i < task->properties.count; i++) {
         const Property *property = &task->properties.items[i];
-        if (is_common(property) || node_is_null(property->node)) continue;
-        add_property(planner, spec, *property, property->name);
+        if (is_own(property)) add_property(planner, spec, *property, property->name);
     }
 }
 
@@ -352,6 +371,7 @@ static void plan_kind(Planner *planner, const Task *task, PlanNode *node, uint32
     case NODE_TASK:
         find_module(planner, task, node);
         plan_properties(planner, task, index);
+        plan_item(planner, task, index);
         return;
     case NODE_KIND_COUNT:
         return;

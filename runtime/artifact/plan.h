@@ -87,6 +87,7 @@ enum {
 //   {namespace, flowId, revision, inputs, labels, scheduleDate}; c: the deprecated outputs map
 //   PAUSE           a: {pauseDuration, behavior, timeout}; onResume inputs are `inputs_first`,
 //   `inputs_count` UPDATE, TIMER, TASK   `leaf_props`: the rendered properties as one map
+//   TASK              a: the template it renders for each item of a file
 typedef struct PlanNode {
     uint8_t kind;       // NodeKind
     uint8_t list;       // NodeList: which list of its parent it stands in

@@ -82,6 +82,8 @@ typedef struct HostCallbacks {
     void (*log)(void *self, HostTask *task, int level, Str text);
     // Must make it durable before it returns.
     Err (*checkpoint)(void *self, HostTask *task, Value value);
+    // The template that the task renders for items, over one; *out is in `arena`. NULL: none.
+    Err (*item)(void *self, HostTask *task, Value item, Arena *arena, Value *out);
     // Exactly once per host_start; the task is gone afterwards.
     void (*ended)(void *self, HostTask *task, const HostResult *result);
     void *self;

@@ -93,21 +93,6 @@ static bool is_given(const Value *patterns) {
            (patterns->kind == VALUE_LIST && patterns->as.list->count > 0);
 }
 
-static Err check_namespaces(const HostTask *task, Value options) {
-    const Value *namespaces = value_map_get(options, STR("namespaces"));
-    if (namespaces == NULL || namespaces->kind != VALUE_LIST) return err_none();
-    for (uint32_t i = 0; i < namespaces->as.list->count; i++) {
-        Value item = namespaces->as.list->items[i];
-        if (item.kind == VALUE_TEXT && !str_eq(item.as.text, task->host->options.flow_namespace)) {
-            return err_make(ERR_UNSUPPORTED,
-                            "files of the namespace '" STR_FMT "' are not at hand: an artifact "
-                            "carries those of its own namespace ('" STR_FMT "')",
-                            STR_ARG(item.as.text), STR_ARG(task->host->options.flow_namespace));
-        }
-    }
-    return err_none();
-}
-
 static bool is_in_workdir(HostTask *task, Str path) {
     int fd = -1;
     Err err = open_beneath(task->workdir_fd, path, O_PATH, 0, &fd);
@@ -116,8 +101,8 @@ static bool is_in_workdir(HostTask *task, Str path) {
 }
 
 // Writes one; false in *written where it was there and is kept.
-static Err write_namespace_file(HostTask *task, Str path, Str to, Str if_exists, Arena *arena,
-                                bool *written) {
+static Err write_namespace_file(HostTask *task, Str space, Str path, Str to, Str if_exists,
+                                Arena *arena, bool *written) {
     *written = false;
     if (!str_eq(if_exists, STR("OVERWRITE")) && is_in_workdir(task, to)) {
         if (str_eq(if_exists, STR("FAIL"))) {
@@ -131,9 +116,43 @@ static Err write_namespace_file(HostTask *task, Str path, Str to, Str if_exists,
         return err_none();
     }
     Str text = {0};
-    TRY(namespace_file(task, path, arena, &text));
+    TRY(namespace_file(task, space, path, arena, &text));
     TRY(workdir_write(task, to, text, 0666));
     *written = true;
+    return err_none();
+}
+
+// Those of one namespace; `space` is empty for the flow's own.
+static Err write_namespace(HostTask *task, Str space, Value options, Arena *arena,
+                           uint32_t *count) {
+    const Value *include = value_map_get(options, STR("include"));
+    const Value *exclude = value_map_get(options, STR("exclude"));
+    Str if_exists = value_map_get_text(options, STR("ifExists"), STR("OVERWRITE"));
+    bool own_folder = value_map_get_bool(options, STR("folderPerNamespace"), false);
+    Value paths = {0}, wanted = value_list(arena);
+    TRY(namespace_paths(task, space, arena, &paths));
+    if (space.len > 0 && paths.as.list->count == 0) {
+        return err_make(ERR_NOT_FOUND,
+                        "there are no files of the namespace '" STR_FMT "' here: an artifact "
+                        "carries those of its own namespace ('" STR_FMT "')",
+                        STR_ARG(space), STR_ARG(task->host->options.flow_namespace));
+    }
+    for (uint32_t i = 0; i < paths.as.list->count; i++) {
+        Str path = paths.as.list->items[i].as.text;
+        bool is_in = !is_given(include), is_out = false;
+        if (!is_in) TRY(any_pattern(include, path, arena, &is_in));
+        TRY(any_pattern(exclude, path, arena, &is_out));
+        if (is_in && !is_out) value_list_add(arena, wanted, value_text(path));
+    }
+    tell_files(task, wanted, arena);
+    Str folder = space.len > 0 ? space : task->host->options.flow_namespace;
+    for (uint32_t i = 0; i < wanted.as.list->count; i++) {
+        Str path = wanted.as.list->items[i].as.text;
+        Str to = own_folder ? path_join(arena, folder, path) : path;
+        bool written = false;
+        TRY(write_namespace_file(task, space, path, to, if_exists, arena, &written));
+        if (written) (*count)++;
+    }
     return err_none();
 }
 
@@ -145,30 +164,18 @@ Err write_namespace_files(HostTask *task, Value options, Arena *arena, uint32_t 
     if (options.kind == VALUE_MAP && !value_map_get_bool(options, STR("enabled"), true)) {
         return err_none();
     }
-    TRY(check_namespaces(task, options));
     const Clock *clock = task->host->options.clock;
     int64_t begin = clock->mono_ms(clock->self);
-    const Value *include = value_map_get(options, STR("include"));
-    const Value *exclude = value_map_get(options, STR("exclude"));
-    Str if_exists = value_map_get_text(options, STR("ifExists"), STR("OVERWRITE"));
-    bool own_folder = value_map_get_bool(options, STR("folderPerNamespace"), false);
-    Value paths = {0}, wanted = value_list(arena);
     TRY(workdir_open(task));
-    TRY(namespace_paths(task, arena, &paths));
-    for (uint32_t i = 0; i < paths.as.list->count; i++) {
-        Str path = paths.as.list->items[i].as.text;
-        bool is_in = !is_given(include), is_out = false;
-        if (!is_in) TRY(any_pattern(include, path, arena, &is_in));
-        TRY(any_pattern(exclude, path, arena, &is_out));
-        if (is_in && !is_out) value_list_add(arena, wanted, value_text(path));
-    }
-    tell_files(task, wanted, arena);
-    for (uint32_t i = 0; i < wanted.as.list->count; i++) {
-        Str path = wanted.as.list->items[i].as.text;
-        Str to = own_folder ? path_join(arena, task->host->options.flow_namespace, path) : path;
-        bool written = false;
-        TRY(write_namespace_file(task, path, to, if_exists, arena, &written));
-        if (written) (*count)++;
+    const Value *namespaces = value_map_get(options, STR("namespaces"));
+    if (is_given(namespaces) && namespaces->kind == VALUE_LIST) {
+        for (uint32_t i = 0; i < namespaces->as.list->count; i++) {
+            Str space = value_to_text(arena, namespaces->as.list->items[i]);
+            bool is_own = str_eq(space, task->host->options.flow_namespace);
+            TRY(write_namespace(task, is_own ? STR("") : space, options, arena, count));
+        }
+    } else {
+        TRY(write_namespace(task, STR(""), options, arena, count));
     }
     int64_t took = clock->mono_ms(clock->self) - begin;
     host_task_add_metric(task, STR("namespacefiles.count"), STR("counter"), value_int(*count),

@@ -133,6 +133,7 @@ void host_task_enter(HostTask *task);
 void host_task_leave(HostTask *task);
 Strand *strand_new(lua_State *L, HostTask *task);  // pushes nothing
 void strand_resume(Strand *strand, int argument_count);
+void strand_renew(Strand *strand);  // its budget, while it is not running
 // Calls from the coroutine at the top of L are calls of the strand (on_line and the like).
 void strand_bind(lua_State *L, Strand *strand);
 // nil, message, class.
@@ -228,6 +229,17 @@ MUST_CHECK Err file_glob_matches(Str pattern, Str relative, Str absolute, bool *
 bool is_uri(Str text);
 // A readable descriptor of what a URI names; ERR_INPUT for other schemes.
 MUST_CHECK Err open_uri(HostTask *task, Str uri, int *out);
+// An object while it is written, under a name of its own. `path` is on the heap.
+typedef struct NewObject {
+    int folder, fd;
+    char *path;  // NULL: there is none
+} NewObject;
+MUST_CHECK Err object_begin(HostTask *task, Str name, Arena *arena, NewObject *out);
+// Synced, renamed and given back; nothing of it is left where that fails.
+MUST_CHECK Err object_end(HostTask *task, NewObject *object, Arena *arena, Str *uri);
+void object_drop(NewObject *object);
+// The name of an object made of a file's name.
+Str object_name(Str name, Arena *arena);
 // Stores what `fd` holds from its beginning; gives the URI in the arena.
 MUST_CHECK Err store_object(HostTask *task, int fd, Str name, Arena *arena, Str *uri);
 MUST_CHECK Err store_text(HostTask *task, Str text, Str name, Arena *arena, Str *uri);
@@ -235,8 +247,9 @@ MUST_CHECK Err store_text(HostTask *task, Str text, Str name, Arena *arena, Str 
 MUST_CHECK Err local_copy(HostTask *task, Str uri, Arena *arena, Str *path);
 // Replaces every URI in the text by the path of a local copy.
 MUST_CHECK Err localise(HostTask *task, Str text, Arena *arena, Str *out);
-MUST_CHECK Err namespace_file(HostTask *task, Str path, Arena *arena, Str *text);
-MUST_CHECK Err namespace_paths(HostTask *task, Arena *arena, Value *out);
+// Of a namespace; empty: the flow's own.
+MUST_CHECK Err namespace_file(HostTask *task, Str space, Str path, Arena *arena, Str *text);
+MUST_CHECK Err namespace_paths(HostTask *task, Str space, Arena *arena, Value *out);
 
 // --- what modules call --------------------------------------------------------------------------
 
@@ -249,6 +262,10 @@ void open_globals(Host *host, lua_State *L);  // leaves the table on the stack
 void add_state_functions(lua_State *L);       // to the table at the top
 void add_file_functions(lua_State *L);
 void add_storage_functions(lua_State *L);
+void tell_object(HostTask *task, Str name);
+int api_reader(lua_State *L);  // stream.c
+int api_writer(lua_State *L);
+void open_streams(lua_State *L);
 void add_codec_functions(lua_State *L);
 void add_text_functions(lua_State *L);
 void add_table(lua_State *L, const char *name, const luaL_Reg *functions);

@@ -196,6 +196,46 @@ static int api_duration(lua_State *L) {
     return 1;
 }
 
+static int api_instant(lua_State *L) {
+    call_begin(L);
+    Str text = check_text(L, 1, "date");
+    DateTime date = {0};
+    Err err = datetime_parse(text, &date);
+    if (err.code != ERR_NONE) return push_failure(L, &err, "permanent");
+    Instant instant = datetime_to_instant(&date);
+    lua_pushinteger(L, instant.seconds * 1000 + instant.nanoseconds / 1000000);
+    return 1;
+}
+
+// --- items --------------------------------------------------------------------------------------
+
+static int api_item(lua_State *L) {
+    HostTask *task = call_begin(L);
+    Value item = check_value(L, 1, &task->call, "item");
+    const HostCallbacks *callbacks = &task->start.callbacks;
+    if (callbacks->item == NULL) return luaL_error(L, "item: the task has no template for items");
+    if (item.kind != VALUE_MAP) {
+        Value map = value_map(&task->call);
+        value_map_set(&task->call, map, STR("value"), item);
+        item = map;
+    }
+    Value out = {0};
+    Err err = callbacks->item(callbacks->self, task, item, &task->call, &out);
+    if (err.code != ERR_NONE) return push_failure(L, &err, "permanent");
+    leaf_push_value(L, out);
+    return 1;
+}
+
+static int api_glob(lua_State *L) {
+    call_begin(L);
+    bool is_match = false;
+    Str pattern = check_text(L, 1, "glob"), text = check_text(L, 2, "text");
+    Err err = file_glob_matches(pattern, text, text, &is_match);
+    if (err.code != ERR_NONE) return push_failure(L, &err, "permanent");
+    lua_pushboolean(L, is_match);
+    return 1;
+}
+
 // --- secrets ------------------------------------------------------------------------------------
 
 static int api_secret(lua_State *L) {
@@ -236,6 +276,21 @@ static Value kv_effect(HostTask *task, const char *op, Str space, Str key) {
     return description;
 }
 
+// Kestra's rule; what keeps states apart from keys is a namespace that no flow can have.
+static void check_key(lua_State *L, Str key, Str space) {
+    bool is_good = key.len > 0 || str_find_char(space, ':', 0) != STR_NOT_FOUND;
+    for (size_t i = 0; i < key.len && str_find_char(space, ':', 0) == STR_NOT_FOUND; i++) {
+        char c = key.ptr[i];
+        bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!is_word && (i == 0 || (c != '.' && c != '_' && c != '-'))) is_good = false;
+    }
+    if (is_good) return;
+    luaL_error(L,
+               "the key '%s' is not possible: letters, digits, '.', '_' and '-', the first one a "
+               "letter or digit",
+               str_to_c(&strand_of(L)->task->call, key));
+}
+
 static int no_store(lua_State *L) {
     return push_failure_text(L, STR("there is no key-value store here"), STR("permanent"));
 }
@@ -244,6 +299,7 @@ static int kv_get(lua_State *L) {
     HostTask *task = call_begin(L);
     Str key = check_text(L, 1, "key");
     Str space = kv_namespace(L, 2, task);
+    check_key(L, key, space);
     if (is_planning(task)) {
         push_str(L, str_printf(&task->call, "<kv." STR_FMT ">", STR_ARG(key)));
         return 1;
@@ -268,6 +324,7 @@ static int kv_set(lua_State *L) {
     Value options = lua_isnoneornil(L, 3) ? value_map(&task->call)
                                           : check_fields(L, 3, &task->call, "kv.set", known);
     Str space = value_map_get_text(options, STR("namespace"), task->host->options.flow_namespace);
+    check_key(L, key, space);
     if (value_has_secret(value)) {
         return push_failure_text(L, STR("a secret cannot be written to the key-value store"),
                                  STR("permanent"));
@@ -278,8 +335,11 @@ static int kv_set(lua_State *L) {
     }
     if (task->host->options.store == NULL) return no_store(L);
     const Clock *clock = task->host->options.clock;
-    int64_t ttl = value_map_get_int(options, STR("ttl"), 0);
-    int64_t expires = ttl > 0 ? clock->wall_ms(clock->self) + ttl * 1000 : 0;
+    const Value *ttl = value_map_get(options, STR("ttl"));
+    double seconds = (double)value_map_get_int(options, STR("ttl"), 0);
+    if (ttl != NULL && ttl->kind == VALUE_FLOAT) seconds = ttl->as.real;
+    int64_t expires =
+        seconds > 0 ? clock->wall_ms(clock->self) + (int64_t)(seconds * 1000) : 0;
     bool overwrite = value_map_get_bool(options, STR("overwrite"), true);
     Err err = store_kv_set(task->host->options.store, space, key, value, expires, overwrite);
     if (err.code != ERR_NONE) return push_failure(L, &err, "permanent");
@@ -292,6 +352,7 @@ static int kv_delete(lua_State *L) {
     Str key = check_text(L, 1, "key");
     Str space = kv_namespace(L, 2, task);
     bool was_there = true;
+    check_key(L, key, space);
     if (effect(task, kv_effect(task, "delete", space, key))) {
         if (task->host->options.store == NULL) return no_store(L);
         Err err = store_kv_delete(task->host->options.store, space, key, &was_there);
@@ -312,6 +373,19 @@ static int kv_keys(lua_State *L) {
         if (err.code != ERR_NONE) return push_failure(L, &err, NULL);
     }
     leaf_push_value(L, keys);
+    return 1;
+}
+
+// Every key of every namespace, also of those that have ended.
+static int kv_entries(lua_State *L) {
+    HostTask *task = call_begin(L);
+    Value entries = value_list(&task->call);
+    if (!is_planning(task)) {
+        if (task->host->options.store == NULL) return no_store(L);
+        Err err = store_kv_entries(task->host->options.store, &task->call, &entries);
+        if (err.code != ERR_NONE) return push_failure(L, &err, NULL);
+    }
+    leaf_push_value(L, entries);
     return 1;
 }
 
@@ -336,14 +410,18 @@ void add_state_functions(lua_State *L) {
         {"uuid",       api_uuid      },
         {"secret",     api_secret    },
         {"duration",   api_duration  },
+        {"instant",    api_instant   },
+        {"item",       api_item      },
+        {"glob",       api_glob      },
         {NULL,         NULL          },
     };
     static const luaL_Reg kv[] = {
-        {"get",    kv_get   },
-        {"set",    kv_set   },
-        {"delete", kv_delete},
-        {"keys",   kv_keys  },
-        {NULL,     NULL     }
+        {"get",     kv_get    },
+        {"set",     kv_set    },
+        {"delete",  kv_delete },
+        {"keys",    kv_keys   },
+        {"entries", kv_entries},
+        {NULL,      NULL      }
     };
     luaL_setfuncs(L, functions, 0);
     add_table(L, "kv", kv);

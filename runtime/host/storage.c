@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -111,8 +112,14 @@ Err open_uri(HostTask *task, Str uri, int *out) {
         }
     } else if (str_starts_with(uri, STR("file:///"))) {
         err = open_local(task, str_slice(uri, 7, uri.len), &arena, out);
+    } else if (str_starts_with(uri, STR("nsfile://")) && !str_starts_with(uri, STR("nsfile:///"))) {
+        Str space = {0};
+        path = str_slice(uri, 9, uri.len);
+        str_split(&path, '/', &space);
+        err = namespace_file(task, space, path, &arena, &text);
+        if (err.code == ERR_NONE) err = open_text(text, out);
     } else if (str_starts_with(uri, STR("nsfile:///"))) {
-        err = namespace_file(task, str_slice(uri, 10, uri.len), &arena, &text);
+        err = namespace_file(task, STR(""), str_slice(uri, 10, uri.len), &arena, &text);
         if (err.code == ERR_NONE) err = open_text(text, out);
     } else {
         err = err_make(ERR_INPUT,
@@ -125,7 +132,7 @@ Err open_uri(HostTask *task, Str uri, int *out) {
 
 // --- writing ------------------------------------------------------------------------------------
 
-static Str object_name(Str name, Arena *arena) {
+Str object_name(Str name, Arena *arena) {
     Str out = str_dup(arena, path_name(name));
     for (size_t i = 0; i < out.len; i++) {
         char *c = (char *)(uintptr_t)&out.ptr[i];
@@ -143,39 +150,73 @@ static Err sync_object(HostTask *task, int fd, Str name, Arena *arena) {
     return store_sync_fd(store, fd, str_to_c(arena, name));
 }
 
-static Err write_object(HostTask *task, int folder, int from, Str path, Arena *arena) {
-    Str partial = str_concat(arena, path, STR(".part"));
-    int fd = -1;
-    TRY(make_parents(folder, path));
-    TRY(open_beneath(folder, partial, O_WRONLY | O_CREAT | O_TRUNC, 0600, &fd));
-    Err err = copy_all(from, fd, str_to_c(arena, path));
-    if (err.code == ERR_NONE) err = sync_object(task, fd, path, arena);
-    close(fd);
-    TRY(err);
-    if (renameat(folder, str_to_c(arena, partial), folder, str_to_c(arena, path)) != 0) {
-        return err_system("cannot keep the object '" STR_FMT "'", STR_ARG(path));
-    }
-    TRY(open_beneath(folder, path_folder(path), O_RDONLY | O_DIRECTORY, 0, &fd));
-    err = sync_object(task, fd, path_folder(path), arena);
-    close(fd);
-    return err;
-}
-
-Err store_object(HostTask *task, int from, Str name, Arena *arena, Str *uri) {
+// The folder of an object's new name stays open, so that the rename happens where it was made.
+Err object_begin(HostTask *task, Str name, Arena *arena, NewObject *out) {
     const HostOptions *options = &task->host->options;
     Str run = task->start.run_id.len > 0 ? task->start.run_id : STR("run");
     Str id = task->start.task_id.len > 0 ? task->start.task_id : STR("task");
     Str path = str_printf(arena, "tasks/" STR_FMT "/" STR_FMT "/" STR_FMT, STR_ARG(id),
                           STR_ARG(run), STR_ARG(object_name(name, arena)));
-    int folder = -1;
+    *out = (NewObject){.folder = -1, .fd = -1};
+    int folder = -1, fd = -1;
     TRY(dir_make(str_to_c(arena, options->storage_folder), 0700));
     TRY(open_folder(options->storage_folder, arena, &folder));
-    Err err = write_object(task, folder, from, path, arena);
-    close(folder);
-    TRY(err);
-    *uri = str_printf(arena, "kestra://" STR_FMT STR_FMT, STR_ARG(own_prefix(task, arena)),
-                      STR_ARG(path));
+    Err err = make_parents(folder, path);
+    if (err.code == ERR_NONE) {
+        err = open_beneath(folder, str_concat(arena, path, STR(".part")),
+                           O_WRONLY | O_CREAT | O_TRUNC, 0600, &fd);
+    }
+    if (err.code != ERR_NONE) {
+        close(folder);
+        return err;
+    }
+    *out = (NewObject){.folder = folder, .fd = fd, .path = heap_dup(path.ptr, path.len)};
     return err_none();
+}
+
+static Err keep_object(HostTask *task, const NewObject *object, Arena *arena) {
+    Str path = str_from(object->path);
+    TRY(sync_object(task, object->fd, path, arena));
+    const char *partial = str_to_c(arena, str_concat(arena, path, STR(".part")));
+    if (renameat(object->folder, partial, object->folder, object->path) != 0) {
+        return err_system("cannot keep the object '%s'", object->path);
+    }
+    int fd = -1;
+    TRY(open_beneath(object->folder, path_folder(path), O_RDONLY | O_DIRECTORY, 0, &fd));
+    Err err = sync_object(task, fd, path_folder(path), arena);
+    close(fd);
+    return err;
+}
+
+void object_drop(NewObject *object) {
+    if (object->path == NULL) return;
+    Arena arena = {0};
+    if (object->fd >= 0) {
+        Str partial = str_concat(&arena, str_from(object->path), STR(".part"));
+        unlinkat(object->folder, str_to_c(&arena, partial), 0);  // gone where it was kept
+        close(object->fd);
+    }
+    arena_release(&arena);
+    close(object->folder);
+    heap_free(object->path);
+    *object = (NewObject){.folder = -1, .fd = -1};
+}
+
+Err object_end(HostTask *task, NewObject *object, Arena *arena, Str *uri) {
+    Err err = keep_object(task, object, arena);
+    *uri = str_printf(arena, "kestra://" STR_FMT "%s", STR_ARG(own_prefix(task, arena)),
+                      object->path);
+    object_drop(object);
+    return err;
+}
+
+Err store_object(HostTask *task, int from, Str name, Arena *arena, Str *uri) {
+    NewObject object = {0};
+    TRY(object_begin(task, name, arena, &object));
+    Err err = copy_all(from, object.fd, str_to_c(arena, name));
+    if (err.code == ERR_NONE) return object_end(task, &object, arena, uri);
+    object_drop(&object);
+    return err;
 }
 
 Err store_text(HostTask *task, Str text, Str name, Arena *arena, Str *uri) {
@@ -240,7 +281,63 @@ Err localise(HostTask *task, Str text, Arena *arena, Str *out) {
 
 // --- namespace files ----------------------------------------------------------------------------
 
-Err namespace_paths(HostTask *task, Arena *arena, Value *out) {
+// Files that tasks have written: `_files` of the namespace in internal storage. They lie over those
+// that came with the artifact or by --files.
+static Str uploads_prefix(Str space, Arena *arena) {
+    Str path = str_dup(arena, space);
+    for (size_t i = 0; i < path.len; i++) {
+        if (path.ptr[i] == '.') *(char *)(uintptr_t)&path.ptr[i] = '/';
+    }
+    return str_concat(arena, path, STR("/_files"));
+}
+
+static Err uploads_open(const HostTask *task, Str space, bool make, Arena *arena, int *out) {
+    const Host *host = task->host;
+    if (host->storage_root.len == 0) {
+        return err_make(ERR_NOT_FOUND, "there is no storage of namespace files here");
+    }
+    Str path = path_join(arena, host->storage_root, uploads_prefix(space, arena));
+    if (make) TRY(dir_make(str_to_c(arena, path), 0700));
+    *out = open(str_to_c(arena, path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*out < 0) return err_system("cannot open the files of '" STR_FMT "'", STR_ARG(space));
+    return err_none();
+}
+
+static int by_path(const void *a, const void *b) {
+    return str_cmp(((const Value *)a)->as.text, ((const Value *)b)->as.text);
+}
+
+// Both, sorted, each once.
+static Value merge_paths(Value own, Value more, Arena *arena) {
+    Value all = value_list(arena), out = value_list(arena);
+    for (uint32_t i = 0; i < own.as.list->count; i++) {
+        value_list_add(arena, all, own.as.list->items[i]);
+    }
+    for (uint32_t i = 0; i < more.as.list->count; i++) {
+        value_list_add(arena, all, more.as.list->items[i]);
+    }
+    if (all.as.list->count > 1) {
+        qsort(all.as.list->items, all.as.list->count, sizeof(Value), by_path);
+    }
+    for (uint32_t i = 0; i < all.as.list->count; i++) {
+        Value item = all.as.list->items[i];
+        if (i > 0 && str_eq(item.as.text, all.as.list->items[i - 1].as.text)) continue;
+        value_list_add(arena, out, item);
+    }
+    return out;
+}
+
+static Err uploaded_paths(HostTask *task, Str space, Arena *arena, Value *out) {
+    int folder = -1;
+    *out = value_list(arena);
+    Err err = uploads_open(task, space, false, arena, &folder);
+    if (err.code != ERR_NONE) return err_none();  // nothing was written
+    err = folder_walk(folder, arena, out);
+    close(folder);
+    return err;
+}
+
+static Err given_paths(HostTask *task, Arena *arena, Value *out) {
     const HostOptions *options = &task->host->options;
     if (options->files_folder.len > 0) {
         int folder = -1;
@@ -256,9 +353,43 @@ Err namespace_paths(HostTask *task, Arena *arena, Value *out) {
     return err_none();
 }
 
-Err namespace_file(HostTask *task, Str path, Arena *arena, Str *text) {
+static bool is_own_namespace(const HostTask *task, Str space) {
+    return space.len == 0 || str_eq(space, task->host->options.flow_namespace);
+}
+
+Err namespace_paths(HostTask *task, Str space, Arena *arena, Value *out) {
+    Value uploaded = {0}, given = value_list(arena);
+    bool is_own = is_own_namespace(task, space);
+    TRY(uploaded_paths(task, is_own ? task->host->options.flow_namespace : space, arena,
+                       &uploaded));
+    if (is_own) TRY(given_paths(task, arena, &given));
+    *out = merge_paths(given, uploaded, arena);
+    return err_none();
+}
+
+static Err uploaded_file(HostTask *task, Str space, Str path, Arena *arena, Str *text) {
+    int folder = -1, fd = -1;
+    TRY(uploads_open(task, space, false, arena, &folder));
+    Err err = open_beneath(folder, path, O_RDONLY | O_NONBLOCK, 0, &fd);
+    close(folder);
+    TRY(err);
+    err = file_read_fd(fd, str_to_c(arena, path), READ_LIMIT, arena, text);
+    close(fd);
+    return err;
+}
+
+Err namespace_file(HostTask *task, Str space, Str path, Arena *arena, Str *text) {
     const HostOptions *options = &task->host->options;
     while (str_starts_with(path, STR("/"))) path = str_slice(path, 1, path.len);
+    bool is_own = is_own_namespace(task, space);
+    if (is_own) space = options->flow_namespace;
+    if (uploaded_file(task, space, path, arena, text).code == ERR_NONE) return err_none();
+    if (!is_own) {
+        return err_make(ERR_NOT_FOUND,
+                        "there is no file '" STR_FMT "' of namespace '" STR_FMT
+                        "' here: an artifact carries those of its own namespace only",
+                        STR_ARG(path), STR_ARG(space));
+    }
     if (options->files_folder.len > 0) {
         int fd = -1;
         Err err = open_in(options->files_folder, path, arena, &fd);
@@ -279,7 +410,7 @@ Err namespace_file(HostTask *task, Str path, Arena *arena, Str *text) {
 
 // --- what modules call --------------------------------------------------------------------------
 
-static void tell_object(HostTask *task, Str name) {
+void tell_object(HostTask *task, Str name) {
     Value description = value_map(&task->call);
     Value files = value_list(&task->call);
     value_list_add(&task->call, files, value_text(name));
@@ -392,11 +523,52 @@ static int st_delete(lua_State *L) {
     return 1;
 }
 
+// The objects below a prefix of URIs; default: those of this execution.
+static int st_list(lua_State *L) {
+    HostTask *task = call_begin(L);
+    Arena *arena = &task->call;
+    Str prefix = lua_isnoneornil(L, 1) ? str_concat(arena, STR("kestra://"), own_prefix(task, arena))
+                                       : check_text(L, 1, "URI");
+    Str folder = {0}, path = {0};
+    Value found = {0}, out = value_list(arena);
+    if (!str_starts_with(prefix, STR("kestra:///")) || !str_ends_with(prefix, STR("/"))) {
+        return luaL_error(L, "storage.list: 'kestra:///…/' is expected");
+    }
+    Err err = is_planning(task) ? err_make(ERR_NOT_FOUND, "not in a plan")
+                                : locate(task, prefix, arena, &folder, &path);
+    int base = -1, fd = -1;
+    if (err.code == ERR_NONE) err = open_folder(folder, arena, &base);
+    if (err.code == ERR_NONE && path.len == 0) path = STR(".");
+    if (err.code == ERR_NONE) err = open_beneath(base, path, O_RDONLY | O_DIRECTORY, 0, &fd);
+    if (base >= 0) close(base);
+    if (err.code == ERR_NONE) err = folder_walk(fd, arena, &found);
+    for (uint32_t i = 0; err.code == ERR_NONE && i < found.as.list->count; i++) {
+        Str name = found.as.list->items[i].as.text;
+        struct stat is = {0};
+        if (fstatat(fd, str_to_c(arena, name), &is, AT_SYMLINK_NOFOLLOW) != 0) continue;
+        Value object = value_map(arena);
+        value_map_set(arena, object, STR("uri"), value_text(str_concat(arena, prefix, name)));
+        value_map_set(arena, object, STR("size"), value_int(is.st_size));
+        value_map_set(arena, object, STR("modified"),
+                      value_int((int64_t)is.st_mtim.tv_sec * 1000 + is.st_mtim.tv_nsec / 1000000));
+        value_list_add(arena, out, object);
+    }
+    if (fd >= 0) close(fd);
+    if (err.code != ERR_NONE && err.code != ERR_NOT_FOUND)
+        return push_failure(L, &err, "permanent");
+    leaf_push_value(L, out);
+    return 1;
+}
+
+static Str namespace_at(lua_State *L, int index) {
+    return lua_isnoneornil(L, index) ? STR("") : check_text(L, index, "namespace");
+}
+
 static int ns_list(lua_State *L) {
     HostTask *task = call_begin(L);
     Value globs = check_value(L, 1, &task->call, "globs");
     Value all = {0}, out = value_list(&task->call);
-    Err err = namespace_paths(task, &task->call, &all);
+    Err err = namespace_paths(task, namespace_at(L, 2), &task->call, &all);
     for (uint32_t i = 0; err.code == ERR_NONE && i < all.as.list->count; i++) {
         Str path = all.as.list->items[i].as.text;
         bool is_wanted = globs.kind != VALUE_LIST;
@@ -415,9 +587,79 @@ static int ns_list(lua_State *L) {
 static int ns_read(lua_State *L) {
     HostTask *task = call_begin(L);
     Str text = {0};
-    Err err = namespace_file(task, check_text(L, 1, "path"), &task->call, &text);
+    Err err = namespace_file(task, namespace_at(L, 2), check_text(L, 1, "path"), &task->call, &text);
     if (err.code != ERR_NONE) return push_failure(L, &err, "permanent");
     push_str(L, text);
+    return 1;
+}
+
+static Err put_upload(HostTask *task, Str space, Str path, int from, Arena *arena) {
+    int folder = -1, fd = -1;
+    Str partial = str_concat(arena, path, STR(".part"));
+    TRY(uploads_open(task, space, true, arena, &folder));
+    Err err = make_parents(folder, path);
+    if (err.code == ERR_NONE) {
+        err = open_beneath(folder, partial, O_WRONLY | O_CREAT | O_TRUNC, 0600, &fd);
+    }
+    if (err.code == ERR_NONE) err = copy_all(from, fd, str_to_c(arena, path));
+    if (err.code == ERR_NONE) err = sync_object(task, fd, path, arena);
+    if (err.code == ERR_NONE &&
+        renameat(folder, str_to_c(arena, partial), folder, str_to_c(arena, path)) != 0) {
+        err = err_system("cannot write the namespace file '" STR_FMT "'", STR_ARG(path));
+    }
+    if (fd >= 0) close(fd);
+    close(folder);
+    return err;
+}
+
+// nsfiles.write(path, URI or path in the working directory, namespace?) -> URI
+static int ns_write(lua_State *L) {
+    HostTask *task = call_begin(L);
+    Arena *arena = &task->call;
+    Str path = check_text(L, 1, "path"), from = check_text(L, 2, "file");
+    Str space = namespace_at(L, 3);
+    if (space.len == 0) space = task->host->options.flow_namespace;
+    while (str_starts_with(path, STR("/"))) path = str_slice(path, 1, path.len);
+    tell_object(task, str_printf(arena, "nsfile://" STR_FMT "/" STR_FMT, STR_ARG(space),
+                                 STR_ARG(path)));
+    if (!is_planning(task)) {
+        int fd = -1;
+        Err err = is_uri(from) ? open_uri(task, from, &fd)
+                               : workdir_open_file(task, from, O_RDONLY, 0, &fd);
+        if (err.code == ERR_NONE) {
+            err = put_upload(task, space, path, fd, arena);
+            close(fd);
+        }
+        if (err.code != ERR_NONE) return push_failure(L, &err, "permanent");
+    }
+    push_str(L, str_printf(arena, "kestra:///" STR_FMT "/" STR_FMT,
+                           STR_ARG(uploads_prefix(space, arena)), STR_ARG(path)));
+    return 1;
+}
+
+// nsfiles.delete(path, namespace?) -> true, or false for one that came with the artifact
+static int ns_delete(lua_State *L) {
+    HostTask *task = call_begin(L);
+    Arena *arena = &task->call;
+    Str path = check_text(L, 1, "path"), space = namespace_at(L, 2);
+    if (space.len == 0) space = task->host->options.flow_namespace;
+    while (str_starts_with(path, STR("/"))) path = str_slice(path, 1, path.len);
+    tell_object(task, str_printf(arena, "nsfile://" STR_FMT "/" STR_FMT, STR_ARG(space),
+                                 STR_ARG(path)));
+    bool was_there = true;
+    if (!is_planning(task)) {
+        int folder = -1, fd = -1;
+        Str above = path_folder(path);
+        Err err = uploads_open(task, space, false, arena, &folder);
+        was_there = err.code == ERR_NONE &&
+                    open_beneath(folder, above.len == 0 ? STR(".") : above,
+                                 O_RDONLY | O_DIRECTORY, 0, &fd)
+                            .code == ERR_NONE &&
+                    unlinkat(fd, str_to_c(arena, path_name(path)), 0) == 0;
+        if (fd >= 0) close(fd);
+        if (folder >= 0) close(folder);
+    }
+    lua_pushboolean(L, was_there);
     return 1;
 }
 
@@ -428,13 +670,19 @@ void add_storage_functions(lua_State *L) {
         {"open",   st_open  },
         {"size",   st_size  },
         {"delete", st_delete},
+        {"reader", api_reader},
+        {"writer", api_writer},
+        {"list",   st_list   },
         {NULL,     NULL     }
     };
     static const luaL_Reg nsfiles[] = {
-        {"list", ns_list},
-        {"read", ns_read},
-        {NULL,   NULL   }
+        {"list",   ns_list  },
+        {"read",   ns_read  },
+        {"write",  ns_write },
+        {"delete", ns_delete},
+        {NULL,     NULL     }
     };
+    open_streams(L);
     add_table(L, "storage", storage);
     add_table(L, "nsfiles", nsfiles);
 }

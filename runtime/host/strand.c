@@ -39,6 +39,10 @@ static LeafBudget strand_budget(void) {
     return leaf_budget(&limits);
 }
 
+void strand_renew(Strand *strand) {
+    strand->budget = strand_budget();
+}
+
 // Of the coroutine at the top.
 void strand_bind(lua_State *L, Strand *strand) {
     lua_getfield(L, LUA_REGISTRYINDEX, "flow.strands");

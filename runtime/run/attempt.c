@@ -241,6 +241,22 @@ static Err host_checkpoint(void *self, HostTask *task, Value value) {
     return execution->runtime->failure;
 }
 
+static Err host_item(void *self, HostTask *task, Value item, Arena *arena, Value *out) {
+    (void)self;
+    Attempt *attempt = host_task_user(task);
+    Execution *execution = attempt->execution;
+    const PlanNode *node = &execution->artifact->plan.nodes[attempt->node];
+    Scope scope = {.execution = execution,
+                   .arena = arena,
+                   .node = node,
+                   .run = attempt->run,
+                   .roots = &item};
+    Evaluated result = run_evaluate(execution, node->leaf_a, &scope);
+    *out = result.value;
+    if (result.is_ok) return err_none();
+    return err_make(ERR_INPUT, STR_FMT, STR_ARG(result.message));
+}
+
 static Value task_context(const Attempt *attempt, Arena *arena) {
     const Execution *execution = attempt->execution;
     const Plan *plan = &execution->artifact->plan;
@@ -308,7 +324,11 @@ static HostStart start_of(Attempt *attempt) {
         .context = task_context(attempt, arena),
         .timeout_ms = attempt->timeout_ms,
         .log_level = node->log_level == 0 ? LOG_TRACE : node->log_level - 1,
-        .callbacks = {host_log, host_checkpoint, host_ended, attempt->execution},
+        .callbacks = {.log = host_log,
+                      .checkpoint = host_checkpoint,
+                      .item = node->leaf_a == PLAN_NONE ? NULL : host_item,
+                      .ended = host_ended,
+                      .self = attempt->execution},
         .user = attempt,
     };
     TaskRunView view;

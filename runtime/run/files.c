@@ -42,6 +42,15 @@ Str files_folder(const Execution *execution, Arena *arena) {
     return path_join(arena, storage_root(execution, arena), storage_path(execution, arena));
 }
 
+static Str namespace_folder(const Execution *execution, Arena *arena) {
+    const Plan *plan = &execution->artifact->plan;
+    Str space = str_dup(arena, plan_text(plan, plan->flow.flow_namespace));
+    for (size_t i = 0; i < space.len; i++) {
+        if (space.ptr[i] == '.') *(char *)(uintptr_t)&space.ptr[i] = '/';
+    }
+    return path_join(arena, storage_root(execution, arena), space);
+}
+
 static bool read_at(Str path, Arena *arena, Str *text) {
     Err err = file_read(str_to_c(arena, path), FILE_MAX, arena, text);
     return err.code == ERR_NONE;
@@ -50,6 +59,8 @@ static bool read_at(Str path, Arena *arena, Str *text) {
 static bool find_namespace_file(const Execution *execution, Str name, Arena *arena, Str *text) {
     if (str_starts_with(name, STR("/"))) name = str_slice(name, 1, name.len);
     if (!is_below(name)) return false;
+    Str uploads = path_join(arena, namespace_folder(execution, arena), STR("_files"));
+    if (read_at(path_join(arena, uploads, name), arena, text)) return true;
     const char *folder = execution->runtime->options.files_folder;
     if (folder != NULL && read_at(path_join(arena, str_from(folder), name), arena, text)) {
         return true;

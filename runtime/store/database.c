@@ -122,6 +122,8 @@ static const char *const SQL[STATEMENT_COUNT] = {
     [SQL_KV_DELETE] = "DELETE FROM kv WHERE namespace = ?1 AND key = ?2",
     [SQL_KV_KEYS] = "SELECT key FROM kv WHERE namespace = ?1 AND substr(key, 1, length(?2)) = ?2"
                     " AND (expires IS NULL OR expires > ?3) ORDER BY key",
+    [SQL_KV_ENTRIES] = "SELECT namespace, key, expires IS NOT NULL AND expires <= ?1 FROM kv"
+                       " ORDER BY namespace, key",
     [SQL_KV_EXPIRE] = "DELETE FROM kv WHERE namespace = ?1 AND key = ?2 AND expires <= ?3",
 };
 

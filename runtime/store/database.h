@@ -54,6 +54,7 @@ typedef enum Statement {
     SQL_KV_SET,
     SQL_KV_DELETE,
     SQL_KV_KEYS,
+    SQL_KV_ENTRIES,
     SQL_KV_EXPIRE,
     STATEMENT_COUNT,
 } Statement;

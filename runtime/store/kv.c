@@ -38,8 +38,8 @@ static Err set_row(Store *store, Str kv_namespace, Str key, Value value, int64_t
         database_end(statement);
         if (has_row) {
             return err_make(ERR_CONFLICT,
-                            "key '" STR_FMT "' is already set in namespace '" STR_FMT
-                            "' and may not be overwritten",
+                            "cannot set value of key '" STR_FMT "' in namespace '" STR_FMT
+                            "': it is there already, and 'overwrite' is false",
                             STR_ARG(key), STR_ARG(kv_namespace));
         }
     }
@@ -66,6 +66,24 @@ Err store_kv_delete(Store *store, Str kv_namespace, Str key, bool *deleted) {
     Err err = database_run(store, database_bind(store, SQL_KV_DELETE, "tt", kv_namespace, key));
     *deleted = err.code == ERR_NONE && sqlite3_changes(store->db) > 0;
     return store_end_own(store, is_own, err);
+}
+
+Err store_kv_entries(Store *store, Arena *arena, Value *out) {
+    *out = value_list(arena);
+    sqlite3_stmt *statement = database_bind(store, SQL_KV_ENTRIES, "i", wall(store));
+    for (;;) {
+        bool has_row = false;
+        TRY(database_step(store, statement, &has_row));
+        if (!has_row) return err_none();
+        Value entry = value_map(arena);
+        value_map_set(arena, entry, STR("namespace"),
+                      value_text(str_dup(arena, database_text(statement, 0))));
+        value_map_set(arena, entry, STR("key"),
+                      value_text(str_dup(arena, database_text(statement, 1))));
+        value_map_set(arena, entry, STR("expired"),
+                      value_bool(sqlite3_column_int(statement, 2) != 0));
+        value_list_add(arena, *out, entry);
+    }
 }
 
 Err store_kv_keys(Store *store, Str kv_namespace, Str prefix, Arena *arena, Value *out) {

@@ -167,6 +167,8 @@ MUST_CHECK Err store_kv_get(Store *store, Str kv_namespace, Str key, Arena *aren
 MUST_CHECK Err store_kv_set(Store *store, Str kv_namespace, Str key, Value value,
                             int64_t expires_ms, bool overwrite);
 MUST_CHECK Err store_kv_delete(Store *store, Str kv_namespace, Str key, bool *deleted);
+// All of them, also those that have ended: a list of {namespace, key, expired}.
+MUST_CHECK Err store_kv_entries(Store *store, Arena *arena, Value *out);
 MUST_CHECK Err store_kv_keys(Store *store, Str kv_namespace, Str prefix, Arena *arena, Value *out);
 
 // --- paths --------------------------------------------------------------------------------------

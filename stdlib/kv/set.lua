@@ -1,31 +1,12 @@
 -- Write one key of the key-value store. The text is kept as the value it looks like (number, boolean,
 -- list, map), or as what `kvType` says.
-local function typed(text, kind, host)
-    if type(text) ~= "string" then return text end
-    if kind == "STRING" then return text end
-    local decoded = host.json.decode(text)
-    if kind == nil then
-        if decoded == nil then return text end
-        return decoded
-    elseif kind == "NUMBER" then
-        if math.type(decoded) ~= nil then return decoded end
-    elseif kind == "BOOLEAN" then
-        if type(decoded) == "boolean" then return decoded end
-    elseif kind == "JSON" then
-        if decoded ~= nil then return decoded end
-    elseif kind == "DURATION" then
-        if host.duration(text) ~= nil then return text end
-    else
-        return text  -- DATE, DATETIME: the text is the value
-    end
-    return nil, "the value is no " .. kind
-end
+local kv = use "lib.kv"
 
 local function run(props, host)
     if host.is_secret(props.value) then
         return nil, "the value holds a secret; the key-value store is no place for one", "permanent"
     end
-    local value, problem = typed(props.value, props.kvType, host)
+    local value, problem = kv.typed(props.value, props.kvType, host)
     if value == nil then return nil, problem, "permanent" end
     local ok, message, class = host.kv.set(props.key, value, {
         namespace = props.namespace,

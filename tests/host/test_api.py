@@ -42,7 +42,7 @@ def test_every_function_is_documented():
     missing = []
     for name in functions():
         short = name.split(".")[-1]
-        if not re.search(r"[`.]" + re.escape(short) + r"\b", text):
+        if not re.search(r"[`.:]" + re.escape(short) + r"\b", text):
             missing.append(name)
     assert not missing, ", ".join(sorted(missing))
 

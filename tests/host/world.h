@@ -205,7 +205,10 @@ static inline void begin(World *world, const char *props_json) {
         .workdir = str_from(world->workdir),
         .idempotency_key = str_from(world->key),
         .timeout_ms = world->timeout_ms,
-        .callbacks = {test_log, test_checkpoint, test_ended, world},
+        .callbacks = {.log = test_log,
+                      .checkpoint = test_checkpoint,
+                      .ended = test_ended,
+                      .self = world},
         .user = world,
     };
     HostTask *task = world->is_recovery ? host_recover(world->host, &start, world->checkpoint)
