@@ -202,7 +202,7 @@ static void namespace_files_are_chosen_by_patterns(void **state) {
         assert_string_equal(json_of(world, world->outputs), rows[i].outputs);
     }
     perform(world, "{\"options\":{\"namespaces\":[\"other\"]}}");
-    assert_has(json_of(world, world->outputs), "files of the namespace 'other' are not at hand");
+    assert_has(json_of(world, world->outputs), "there are no files of the namespace 'other' here");
 }
 
 static void namespace_files_may_come_from_a_folder(void **state) {
