@@ -9,7 +9,7 @@
 
 #include "session/session.h"
 
-enum { FLOW_NONE = UINT32_MAX };
+#define FLOW_NONE UINT32_MAX
 
 typedef struct KnownFlow {
     Str flow_namespace, id;

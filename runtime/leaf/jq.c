@@ -589,11 +589,11 @@ static int jq(lua_State *L) {
         lua_replace(L, FIRST_ARG);
     }
     if (err.code != ERR_NONE) return jq_whole(L, FIRST_ARG, FIRST_PARAM, &err);
-    lua_settop(L, FIRST_ARG);
+    lua_settop(L, FIRST_PARAM);  // the nodes' names are bytes of the program
     leaf_new_list(L, 1);
     Run run = {.L = L};
-    (void)evaluate(&run, program, FIRST_ARG, FIRST_ARG + 1);
-    lua_settop(L, FIRST_ARG + 1);
+    (void)evaluate(&run, program, FIRST_ARG, FIRST_PARAM + 1);
+    lua_settop(L, FIRST_PARAM + 1);
     return 1;
 }
 

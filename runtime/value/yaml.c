@@ -278,6 +278,12 @@ Err yaml_parse(Str text, Arena *arena, Value *out) {
 
 // --- writing ------------------------------------------------------------------------------------
 
+// What a reader of YAML takes for a line break or does not take at all.
+static bool needs_escape(uint32_t point) {
+    return (point >= 0x7F && point < 0xA0) || point == 0x2028 || point == 0x2029 ||
+           point == 0xFEFF || point == 0xFFFE || point == 0xFFFF;
+}
+
 static bool needs_quotes(Str text) {
     if (text.len == 0 || str_trim(text).len != text.len) return true;
     Arena scratch = {0};
@@ -292,12 +298,33 @@ static bool needs_quotes(Str text) {
         if (c == ':' && (i + 1 == text.len || text.ptr[i + 1] == ' ')) return true;
         if (c == '#' && i > 0 && text.ptr[i - 1] == ' ') return true;
     }
+    for (size_t at = 0; at < text.len;) {
+        if (needs_escape(utf8_next(text, &at))) return true;
+    }
     return false;
+}
+
+// A JSON text is a double-quoted scalar of YAML, but for what YAML wants escaped, too.
+static void write_quoted(Buffer *out, Str text) {
+    Buffer json = {0};
+    buffer_add_json(&json, text);
+    Str quoted = buffer_str(&json);
+    size_t start = 0;
+    for (size_t at = 0; at < quoted.len;) {
+        size_t before = at;
+        uint32_t point = utf8_next(quoted, &at);
+        if (!needs_escape(point)) continue;
+        buffer_add(out, str_slice(quoted, start, before));
+        buffer_printf(out, "\\u%04x", point);
+        start = at;
+    }
+    buffer_add(out, str_slice(quoted, start, quoted.len));
+    buffer_release(&json);
 }
 
 static void write_text(Buffer *out, Str text) {
     if (needs_quotes(text)) {
-        buffer_add_json(out, text);  // a JSON text is a double-quoted YAML scalar
+        write_quoted(out, text);
     } else {
         buffer_add(out, text);
     }
