@@ -1,6 +1,7 @@
 // embed_modules.c - the modules' half of the build tool: stdlib/**/*.lua -> bytecode and a table.
 //
-// A module is run once at build time, with `task` and `use` and no host, to learn what it declares.
+// A module is run once at build time, with `task` and `use` and no host, to learn what it declares:
+// one task, or a list of them that share their code.
 // What it reads of `props` is taken from its tokens: `props.name` must be a property of the type it
 // implements; in library code, of at least one of the types that use it.
 #include <stdio.h>
@@ -30,6 +31,8 @@ typedef struct Module {
     uint32_t effects;
     LIST_OF(Str) uses;  // library names, closure not included
     LIST_OF(PropUse) reads;
+    const struct Module *owner;  // the first task of the same file; NULL: this is it
+    uint32_t number;             // of the file's code in what is written
 } Module;
 
 typedef struct Modules {
@@ -246,6 +249,29 @@ static int add_chunk(lua_State *L, const void *bytes, size_t size, void *out) {
     return 0;
 }
 
+// The file's tasks: a list of declarations gives a module each.
+static void read_declarations(Modules *modules, Module *module, lua_State *L) {
+    if (lua_geti(L, -1, 1) != LUA_TTABLE) {
+        lua_pop(L, 1);
+        read_declaration(modules, module, L);
+        return;
+    }
+    read_declaration(modules, module, L);
+    lua_pop(L, 1);
+    for (lua_Integer i = 2; lua_geti(L, -1, i) == LUA_TTABLE; i++) {
+        Module *row = arena_new(modules->arena, Module);
+        *LIST_ADD(modules->arena, &modules->list, Module *) = row;
+        row->path = module->path;
+        row->source = module->source;
+        row->bytecode = module->bytecode;
+        row->uses = module->uses;
+        row->owner = module;
+        read_declaration(modules, row, L);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
 static void compile_module(Modules *modules, Module *module, lua_State *L) {
     const char *chunk =
         str_to_c(modules->arena, str_concat(modules->arena, STR("@"), module->path));
@@ -266,7 +292,7 @@ static void compile_module(Modules *modules, Module *module, lua_State *L) {
     } else if (!lua_istable(L, -1)) {
         mistake(modules, module, 1, "the module returns no table");
     } else if (!module->is_lib) {
-        read_declaration(modules, module, L);
+        read_declarations(modules, module, L);
     }
     lua_settop(L, 0);
 }
@@ -333,6 +359,16 @@ static bool is_used_with(const Modules *modules, const Module *lib, Str prop) {
     return false;
 }
 
+// Whether one of the tasks of a file has the property.
+static bool file_has_prop(const Modules *modules, const Module *module, Str prop) {
+    for (uint32_t i = 0; i < modules->list.count; i++) {
+        const Module *row = modules->list.items[i];
+        if (row != module && row->owner != module) continue;
+        if (find_prop(modules->tables, row->name, prop) != NULL) return true;
+    }
+    return false;
+}
+
 static void check_module(Modules *modules, const Module *module) {
     const Tables *tables = modules->tables;
     uint32_t name = module->is_lib ? 0 : rows_find_name(tables, module->name);
@@ -346,7 +382,7 @@ static void check_module(Modules *modules, const Module *module) {
     for (uint32_t i = 0; i < module->reads.count; i++) {
         const PropUse *read = &module->reads.items[i];
         if (module->is_lib ? is_used_with(modules, module, read->name)
-                           : find_prop(tables, module->name, read->name) != NULL) {
+                           : file_has_prop(modules, module, read->name)) {
             continue;
         }
         mistake(modules, module, read->line, "'" STR_FMT "' has no property '" STR_FMT "'",
@@ -375,6 +411,7 @@ static void read_folder(Modules *modules, lua_State *L, Str folder) {
     for (uint32_t i = 0; i < count; i++) {
         Module *module = arena_new(arena, Module);
         *LIST_ADD(arena, &modules->list, Module *) = module;
+        module->number = modules->list.count;
         module->path = folder.len == 0 ? names[i] : path_join(arena, folder, names[i]);
         module->is_lib = str_eq(folder, STR("lib"));
         if (module->is_lib) {
@@ -402,7 +439,8 @@ static int compare_modules(const void *a, const void *b) {
     return str_cmp((*left)->name, (*right)->name);
 }
 
-static void write_module(Buffer *out, const Module *module, uint32_t number) {
+static void write_code(Buffer *out, const Module *module) {
+    uint32_t number = module->number;
     char name[32];
     snprintf(name, sizeof name, "code_%u", number);
     embed_bytes(out, name, module->bytecode);
@@ -422,19 +460,20 @@ static void write_modules(Buffer *out, const Modules *modules) {
                         "#include \"catalog/modules.h\"\n\n"
                         "#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n\n"));
     for (uint32_t i = 0; i < modules->list.count; i++) {
-        write_module(out, modules->list.items[i], i);
+        if (modules->list.items[i]->owner == NULL) write_code(out, modules->list.items[i]);
     }
     buffer_printf(out, "const uint32_t std_module_count = %u;\n\n", modules->list.count);
     buffer_add(out, STR("const StdModule std_module_table[] = {\n"));
     for (uint32_t i = 0; i < modules->list.count; i++) {
         const Module *module = modules->list.items[i];
+        uint32_t code = module->owner != NULL ? module->owner->number : module->number;
         buffer_printf(out,
                       "    {.type = {\"" STR_FMT "\", %zu}, .bytecode = {code_%u, %zu}, "
                       ".source = {source_%u, %zu}, .effects = %u, .is_lib = %d",
-                      STR_ARG(module->name), module->name.len, i, module->bytecode.len, i,
+                      STR_ARG(module->name), module->name.len, code, module->bytecode.len, code,
                       module->source.len, module->effects, module->is_lib);
         if (module->uses.count > 0) {
-            buffer_printf(out, ", .uses = uses_%u, .use_count = %u", i, module->uses.count);
+            buffer_printf(out, ", .uses = uses_%u, .use_count = %u", code, module->uses.count);
         }
         buffer_add(out, STR("},\n"));
     }

@@ -16,14 +16,22 @@ static uint32_t find_module(const PlanDraft *draft, Str type) {
     return UINT32_MAX;
 }
 
+// The number of a code in the artifact; task types of one file share theirs.
+static uint32_t code_number(Arena *arena, ModuleCodes *codes, Str code) {
+    for (uint32_t i = 0; i < codes->count; i++) {
+        if (codes->items[i].ptr == code.ptr) return i + 1;
+    }
+    *LIST_ADD(arena, codes, Str) = code;
+    return codes->count;
+}
+
 // Gives every module of the plan its code, and adds the libraries they use to the plan.
 static Err link_modules(PlanDraft *draft, Arena *arena, ModuleCodes *codes) {
     for (uint32_t i = 0; i < draft->modules.count; i++) {
         Str type = plan_text(&draft->plan, draft->modules.items[i].type);
         const StdModule *module = std_module_find(type);
         if (module == NULL) continue;  // an external handler runs it
-        *LIST_ADD(arena, codes, Str) = module->bytecode;
-        draft->modules.items[i].code = codes->count;
+        draft->modules.items[i].code = code_number(arena, codes, module->bytecode);
         draft->modules.items[i].effects = module->effects;
         for (uint32_t u = 0; u < module->use_count; u++) {
             if (find_module(draft, module->uses[u]) != UINT32_MAX) continue;

@@ -31,7 +31,8 @@ struct Exec {
     ProcEnd end;
     ExecStream streams[2];
     bool log, markers, has_ended;
-    int64_t collect;  // bytes of standard output to collect; -1: none
+    int64_t grace_ms;  // between TERM and KILL
+    int64_t collect;   // bytes of standard output to collect; -1: none
     Buffer collected;
     size_t marker_bytes;
     lua_State *callback;  // the coroutine on_line is called in
@@ -232,7 +233,7 @@ static void on_ended(void *self, const ProcEnd *end) {
 static bool exec_cancel(Wait *wait) {
     Exec *exec = (Exec *)wait;
     if (exec->proc == NULL) return true;
-    proc_stop(exec->proc, wait->task->host->options.grace_ms);
+    proc_stop(exec->proc, exec->grace_ms);
     return false;
 }
 
@@ -507,7 +508,7 @@ static void set_callback(lua_State *L, Exec *exec) {
 int api_exec(lua_State *L) {
     static const char *const known[] = {
         "argv",         "script", "interpreter", "env",    "cwd",   "on_line", "log",
-        "stdout_limit", "keep",   "markers",     "runner", "image", NULL};
+        "stdout_limit", "keep",   "markers",     "runner", "image", "grace",   NULL};
     HostTask *task = call_begin(L);
     lua_settop(L, 1);
     Exec *exec = (Exec *)wait_new(L, sizeof *exec);
@@ -526,6 +527,9 @@ int api_exec(lua_State *L) {
     exec->log = value_map_get_bool(fields, STR("log"), true);
     exec->markers = value_map_get_bool(fields, STR("markers"), true);
     exec->collect = value_map_get_int(fields, STR("stdout_limit"), -1);
+    int64_t grace = value_map_get_int(fields, STR("grace"), 0) * 1000;
+    int64_t least = task->host->options.grace_ms;
+    exec->grace_ms = grace > least ? grace : least;
     Err err = check_runner(task, fields);
     if (err.code == ERR_NONE) err = workdir_open(task);
     if (err.code == ERR_NONE) {

@@ -39,6 +39,23 @@ static Str module_type(const Host *host, uint32_t module) {
     return plan_text(plan, plan->modules[module].type);
 }
 
+// Replaces the list of tasks that a file declares by the one of this type.
+static void choose_declaration(lua_State *L, const char *type) {
+    if (lua_type(L, -1) != LUA_TTABLE) return;
+    int list = lua_gettop(L);
+    for (lua_Integer i = 1; lua_rawgeti(L, list, i) == LUA_TTABLE; i++) {
+        lua_getfield(L, -1, "implements");
+        bool is_it = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), type) == 0;
+        lua_settop(L, list + 1);
+        if (is_it) {
+            lua_replace(L, list);
+            return;
+        }
+        lua_settop(L, list);
+    }
+    lua_settop(L, list);
+}
+
 void push_module(lua_State *L, Host *host, uint32_t number) {
     Module *module = &host->modules[number];
     if (module->is_loaded) {
@@ -65,6 +82,7 @@ void push_module(lua_State *L, Host *host, uint32_t number) {
     lua_setmetatable(L, -2);
     if (lua_setupvalue(L, -2, 1) == NULL) lua_pop(L, 1);  // a chunk that reads no global has none
     lua_call(L, 0, 1);
+    choose_declaration(L, name);
     module->is_loading = false;
     lua_pushvalue(L, -1);
     module->ref = luaL_ref(L, LUA_REGISTRYINDEX);

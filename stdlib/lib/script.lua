@@ -8,6 +8,7 @@ local value = use "lib.value"
 local script = {}
 
 local SHELL = { "/bin/sh", "-c" }
+local FILE_MODE = 384  -- 0600
 local OUTPUT_FOLDER = ".outputs"  -- the deprecated output directory, in the working directory
 
 -- The runner as the deprecated `runner` names it; an explicit taskRunner wins.
@@ -40,8 +41,9 @@ end
 
 -- What is executed: `argv`, or `script` and `interpreter`.
 --   commands     lines after beforeCommands
---   interpreter  used where the type has no such property
+--   interpreter  used where the flow or the type has no such property
 --   no_fail_fast the type has no failFast
+--   stop         the line that makes the interpreter stop at the first failure
 --   before       lines of the type's own before beforeCommands
 --   needs_shell  the commands are no argument vector
 function script.command(props, host, spec)
@@ -54,7 +56,7 @@ function script.command(props, host, spec)
     local is_windows = props.targetOS == "WINDOWS"
     local lines = {}
     if props.failFast ~= false and not spec.no_fail_fast and not is_windows then
-        lines[1] = "set -e"
+        lines[1] = spec.stop or "set -e"
     end
     append(lines, spec.before or {})
     append(lines, before)
@@ -114,53 +116,66 @@ local function failure(code, host, spec)
     return message
 end
 
--- Runs `spec.commands` by the contract. `spec.program` is what the type is about, for the message;
--- `spec.files` are texts to be written and removed again, by name.
-function script.run(props, host, spec)
-    local ok, message, class = bring_files(props, host)
-    if ok == nil then return nil, message, class end
-    for name, text in pairs(spec.files or {}) do
-        ok, message, class = host.workdir.write(name, text)
+local function write_files(host, files)
+    for name, text in pairs(files or {}) do
+        local ok, message, class = host.workdir.write(name, text, { mode = FILE_MODE })
         if ok == nil then return nil, message, class end
     end
+    return true
+end
+
+-- Runs `spec.commands` by the contract.
+--   program     what the type is about, for the message
+--   image       for runners that need one
+--   files       texts that are written and removed again, by name; keep_files stay
+--   prepare     called before the command; nil, message, class where it cannot
+--   collect     called after it, also after a failure: more output files, …, whether it is a warning
+--   on_line, grace  as host.exec takes them
+function script.run(props, host, spec)
+    local ok, message, class = bring_files(props, host)
+    if ok then ok, message, class = write_files(host, spec.keep_files) end
+    if ok then ok, message, class = write_files(host, spec.files) end
+    if ok and spec.prepare then ok, message, class = spec.prepare() end
+    if ok == nil then return nil, message, class end
     local command = script.command(props, host, spec)
     command.env = environment(props, host, spec)
     command.runner = runner_of(props)
     command.image = image_of(props, host)
+    command.on_line, command.grace = spec.on_line, spec.grace
     local result
     result, message, class = host.exec(command)
     if result == nil then return nil, message, class end
     for name in pairs(spec.files or {}) do host.workdir.remove(name) end
 
     host.outputs({ exitCode = result.code, vars = result.vars })
-    local files
+    local files, more, is_warning
     files, message, class = collect_files(props, host)
     if files == nil then return nil, message, class end
+    if spec.collect and not result.planned then
+        more, message, class, is_warning = spec.collect()
+        if more == nil then return nil, message, class end
+        for path, uri in pairs(more) do files[path] = uri end
+    end
     host.outputs({ outputFiles = files })
     if result.code ~= 0 then host.fail(failure(result.code, host, spec)) end
+    if is_warning then host.fail("some results are warnings", { state = "WARNING" }) end
     return {}
 end
 
--- A script in another language: a file beside the commands, or, where its text holds a secret, a
--- text the shell hands over, so that the secret is on no disk.
-function script.language(props, host, language)
+-- A program in another language: a file beside the commands. Where its text holds a secret the shell
+-- hands it over, so that the secret is on no disk, if the language reads programs from there.
+function script.language(props, host, spec)
     local text = props.script
-    local spec = {
-        before = language.before,
-        env = language.env,
-        no_fail_fast = language.no_fail_fast,
-        program = language.program,
-        needs_shell = true,  -- an empty interpreter still needs one
-    }
-    if language.prelude then text = host.join({ language.prelude, text }) end
-    if host.is_secret(text) then
+    spec.needs_shell = true  -- an empty interpreter still needs one
+    if spec.prelude then text = host.join({ spec.prelude, text }) end
+    if spec.stdin and host.is_secret(text) then
         local mark = "END_OF_SCRIPT_7f3a91c0"
         spec.commands = {
-            host.join({ language.command, " - <<'", mark, "'\n", text, "\n", mark }),
+            host.join({ spec.command, " - <<'", mark, "'\n", text, "\n", mark }),
         }
     else
-        spec.files = { [language.file] = text }
-        spec.commands = { language.command .. " " .. language.file }
+        spec.files = { [spec.file] = text }
+        spec.commands = { string.trim(spec.command .. " " .. spec.file) }
     end
     return script.run(props, host, spec)
 end

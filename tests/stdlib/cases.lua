@@ -206,6 +206,166 @@ case("a_node_script_is_run_by_node", function()
     same(record.written, { [".script.js"] = "1" })
 end)
 
+-- --- every other language and tool: what is executed --------------------------------------------
+
+-- Type, properties, last word of the argument vector, then what else is to be seen.
+local VECTORS = {
+    { "scripts.bun.Script", { script = "1" }, "set -e\nbun run .script.ts" },
+    { "scripts.deno.Script", { script = "1" }, "set -e\ndeno run .script.ts" },
+    { "scripts.groovy.Script", { script = "1" }, "set -e\ngroovy script_main.groovy" },
+    { "scripts.julia.Script", { script = "1" }, "set -e\njulia .script.jl" },
+    { "scripts.jbang.Script", { script = "1" }, "set -e\njbang --quiet script_main.java" },
+    { "scripts.jbang.Script", { script = "1", extension = ".kt", quiet = false },
+      "set -e\njbang script_main.kt" },
+    { "scripts.powershell.Script", { script = "1" },
+      '$ErrorActionPreference = "Stop"\n./.script.ps1', first = "pwsh" },
+    { "scripts.powershell.Commands", { commands = { "Get-Date" }, failFast = false }, "Get-Date",
+      first = "pwsh" },
+    { "trivy.cli.TrivyCLI", { commands = { "trivy image a" } }, "set -e\ntrivy image a" },
+    { "malloy.CLI", { commands = { "malloy-cli run a.malloysql" } },
+      "set -e\nmalloy-cli run a.malloysql" },
+    { "spark.SparkCLI", { commands = { "spark-submit a.py" } }, "set -e\nspark-submit a.py" },
+    { "sqlmesh.cli.SQLMeshCLI", { beforeCommands = { "a" }, commands = { "sqlmesh plan" } },
+      "a\nsqlmesh plan" },
+    { "modal.cli.ModalCLI", { commands = { "modal run a.py" } }, "modal run a.py" },
+    { "dataform.cli.DataformCLI", { commands = { "dataform run" } }, "dataform run" },
+    { "jdbc.clickhouse.ClickHouseLocalCLI", { commands = { "SELECT 1" } }, "SELECT 1" },
+    { "cloudquery.CloudQueryCLI", { commands = { "sync", "config.yml" } }, "config.yml",
+      first = "sync" },
+    { "aws.cli.AwsCLI", { commands = { "aws s3 ls", "aws sts get-caller-identity" },
+        accessKeyId = "A", secretKeyId = fake.secret("k"), region = "eu-west-1",
+        stsRoleArn = "arn:r", stsCredentialSource = "ENVIRONMENT" },
+      "aws configure set role_arn arn:r\naws configure set credential_source Environment\n"
+          .. "aws s3 ls\naws sts get-caller-identity",
+      env = { AWS_ACCESS_KEY_ID = "A", AWS_SECRET_ACCESS_KEY = "******",
+          AWS_DEFAULT_REGION = "eu-west-1", AWS_DEFAULT_OUTPUT = "json" } },
+    { "gcp.cli.GCloudCLI", { commands = { "gcloud projects list" }, projectId = "p",
+        serviceAccount = fake.secret("{}") }, "gcloud projects list",
+      env = { CLOUDSDK_CORE_PROJECT = "p",
+          GOOGLE_APPLICATION_CREDENTIALS = "/task/dir/.service-account.json" },
+      removed = { ".service-account.json" } },
+    { "azure.cli.AzCLI", { commands = { "az vm list" }, username = "u", password = fake.secret("p"),
+        tenant = "t", servicePrincipal = true },
+      "az login -u 'u' -p \"$AZURE_LOGIN_PASSWORD\" --tenant 't' --service-principal\naz vm list",
+      env = { AZURE_LOGIN_PASSWORD = "******" } },
+    { "azure.cli.AzCLI", { commands = { "az vm list" } }, "az vm list" },
+    { "databricks.cli.DatabricksCLI", { commands = { "databricks jobs list" },
+        databricksHost = "https://d", databricksToken = fake.secret("t") },
+      "set -e\ndatabricks jobs list", env = { DATABRICKS_HOST = "https://d",
+          DATABRICKS_TOKEN = "******" } },
+    { "databricks.cli.DatabricksSQLCLI", { host = "h", token = fake.secret("t"), httpPath = "/p",
+        commands = { "SELECT 'a'" } },
+      [[dbsqlcli --hostname 'h' --access-token "$DATABRICKS_TOKEN" --http-path '/p' ]]
+          .. [[-e 'SELECT '\''a'\''']], env = { DATABRICKS_TOKEN = "******" } },
+    { "jdbc.snowflake.SnowflakeCLI", { commands = { "snow sql -q 'SELECT 1'" }, account = "a",
+        username = "u", password = fake.secret("p") }, "snow sql -q 'SELECT 1'",
+      env = { SNOWFLAKE_ACCOUNT = "a", SNOWFLAKE_USER = "u", SNOWFLAKE_PASSWORD = "******" } },
+    { "huawei.koocli.KooCLI", { commands = { "hcloud ECS ListServers" }, region = "r",
+        accessKeyId = fake.secret("a"), installScriptUrl = "https://i" },
+      "set -e\ncommand -v hcloud >/dev/null || { curl -sSL 'https://i' -o hcloud_install.sh "
+          .. "&& bash hcloud_install.sh -y; }\nhcloud configure set "
+          .. [[--cli-access-key="$HUAWEICLOUD_SDK_AK" --cli-region='r']] .. "\nhcloud ECS ListServers",
+      env = { HUAWEICLOUD_SDK_AK = "******" } },
+    { "spark.JarSubmit", { master = "spark://m:7077", mainClass = "C", mainResource = "/a.jar",
+        args = { "10" }, configurations = { ["spark.x"] = "y" } },
+      "/opt/spark/bin/spark-submit --master 'spark://m:7077' --deploy-mode 'client' "
+          .. "--conf 'spark.x=y' --class 'C' /a.jar '10'" },
+    { "spark.PythonSubmit", { master = "local", mainScript = "print(1)" },
+      "/opt/spark/bin/spark-submit --master 'local' --deploy-mode 'client' /task/dir/main.py",
+      removed = { "main.py" } },
+    { "dbt.cli.DbtCLI", { commands = { "dbt deps", "echo x" }, projectDir = "p",
+        profiles = "a: 1" },
+      "set -e\ndbt deps --project-dir p --log-format json --log-path logs\necho x",
+      written = { ["profiles.yml"] = "a: 1" } },
+    { "dbt.cli.DbtCLI", { commands = { "dbt ls" }, logFormat = "NONE" },
+      "set -e\ndbt ls --log-path logs" },
+    { "dbt.cli.Build", { dbtPath = "dbt", fullRefresh = true, select = { "a", "b" } },
+      "dbt --log-format json build --full-refresh --select a b" },
+    { "dbt.cli.Freshness", {}, "./bin/dbt --log-format json source freshness" },
+}
+
+case("each_tool_runs_its_commands_as_its_type_says", function()
+    for _, row in ipairs(VECTORS) do
+        local record = fake.run("io.kestra.plugin." .. row[1], row[2], OK)
+        same({ row[1], record.failure }, { row[1] })
+        local words = argv(record.exec[1])
+        same({ row[1], words[#words] }, { row[1], row[3] })
+        same({ row[1], words[1] }, { row[1], row.first or "/bin/sh" })
+        for name, text in pairs(row.env or {}) do
+            same({ row[1], name, tostring(record.exec[1].env[name]) }, { row[1], name, text })
+        end
+        if row.removed then same(record.removed, row.removed) end
+        if row.written then same(record.written, row.written) end
+    end
+end)
+
+case("what_dbt_has_written_is_kept_and_counted", function()
+    local results = [[{"results": [{"status": "success", "unique_id": "m.a"},
+        {"status": "warn", "unique_id": "t.b", "message": "two rows"}]}]]
+    local record = fake.run("io.kestra.plugin.dbt.cli.DbtCLI", { commands = { "dbt build" } },
+        { exec = OK.exec, files = { ["target/run_results.json"] = results } })
+    same(record.metrics, { ["log.stats.success"] = "counter 1", ["log.stats.warn"] = "counter 1",
+        ["log.stats.error"] = "counter 0" })
+    same(record.outputs.outputFiles, { ["run_results.json"] = "kestra:///stored/run_results.json" })
+    same(record.how, { state = "WARNING" })
+    same(record.logs, { "WARN t.b: two rows" })
+end)
+
+case("a_line_of_the_log_of_dbt_is_logged_as_what_it_says", function()
+    local record = fake.run("io.kestra.plugin.dbt.cli.DbtCLI", { commands = { "dbt build" } },
+        { exec = function(request)
+            request.on_line("stdout", '{"info": {"level": "error", "msg": "no such model"}}')
+            assert(not request.on_line("stdout", "plain"))
+            return { code = 0, vars = {} }
+        end })
+    same(record.logs, { "ERROR no such model" })
+end)
+
+case("the_counts_of_a_plan_are_an_output", function()
+    for _, row in ipairs({
+        { "\27[1mPlan:\27[0m 3 to add, 1 to change, 2 to destroy.", { add = 3, change = 1, destroy = 2 } },
+        { "Apply complete! Resources: 4 added, 0 changed, 1 destroyed.",
+          { add = 4, change = 0, destroy = 1 } },
+        { "No changes. Your infrastructure matches the configuration.",
+          { add = 0, change = 0, destroy = 0 } },
+    }) do
+        local record = fake.run("io.kestra.plugin.terraform.cli.TerraformCLI",
+            { commands = { "terraform plan" } }, { exec = function(request)
+                assert(not request.on_line("stdout", row[1]))
+                request.on_line("stdout", "Planting trees")
+                return { code = 0, vars = {} }
+            end })
+        same(record.outputs.plan, row[2])
+    end
+end)
+
+case("a_lock_that_outlives_its_tool_is_named", function()
+    local module = fake.load("io.kestra.plugin.terraform.cli.TerraformCLI")
+    local host, record = fake.host({ files = { [".terraform.tfstate.lock.info"] = '{"ID": "l-1"}' } })
+    host.workdir.list = function() return { ".terraform.tfstate.lock.info" } end
+    module.kill({}, host, {})
+    contains(record.logs[1], "lock id 'l-1'")
+    host.workdir.list = function() return {} end
+    module.kill({}, host, {})
+    same(#record.logs, 1)
+end)
+
+case("a_clone_hides_its_password_and_names_what_cannot_be", function()
+    local CLONE = "io.kestra.plugin.git.Clone"
+    local world = { exec = OK.exec, programs = { git = true } }
+    local record = fake.run(CLONE, { url = "https://h/r.git", username = "u",
+        password = fake.secret("p"), directory = "d" }, world)
+    local env = record.exec[1].env
+    same({ env.CLONE_URL, env.CLONE_INTO, env.CLONE_OPTIONS, env.CLONE_ALL },
+        { "https://h/r.git", "/task/dir/d", "--no-tags --depth=1", "true" })
+    same({ env.GIT_CONFIG_KEY_0, tostring(env.GIT_CONFIG_VALUE_0) },
+        { "http.extraHeader", "******" })
+    same(record.outputs, { directory = "/task/dir/d" })
+    contains(fake.run(CLONE, { url = "u", tag = "t", noTags = true }, world).failure, "noTags")
+    contains(fake.run(CLONE, { url = "u", cloneAllBranches = false }, world).failure, "'branch'")
+    contains(fake.run(CLONE, { url = "u" }, {}).failure, "'git' is not on the PATH")
+end)
+
 -- --- http ---------------------------------------------------------------------------------------
 
 local function http_answer(t)

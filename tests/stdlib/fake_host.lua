@@ -98,7 +98,11 @@ function fake.load(name)
         end
         return loaded[library]
     end
-    return native.load(name, make_environment(use))()
+    local declared = native.load(name, make_environment(use))()
+    for _, row in ipairs(declared) do  -- a file may declare several tasks
+        if row.implements == name then return row end
+    end
+    return declared
 end
 
 -- --- the host -----------------------------------------------------------------------------------
@@ -146,6 +150,7 @@ function fake.host(script)
     function host.outputs(t) for key, item in pairs(t) do record.outputs[key] = item end end
     function host.fail(message, how) error({ failure = tostring(message), how = how }, 0) end
     function host.sleep(seconds) clock = clock + seconds * 1000 end
+    function host.checkpoint(t) record.checkpoint = t return true end
     function host.now() return clock end
     function host.uuid() return "00000000-0000-4000-8000-000000000000" end
     function host.again() return { again = true } end
@@ -163,6 +168,7 @@ function fake.host(script)
         read = function(path) return script.files[path] end,
         exists = function(path) return script.files and script.files[path] and "file" or nil end,
         make = function() return true end,
+        list = function() return {} end,
         input_files = function(files) record.input_files = files return true end,
         namespace_files = function(given) record.namespace_files = given return 1 end,
         output_files = function(globs) return script.output_files and script.output_files(globs) or {} end,
@@ -198,6 +204,15 @@ function fake.host(script)
         end
         return documents
     end }
+    host.re = {
+        find = function(pattern, s)  -- what the modules ask for, in Lua's patterns
+            local what = pattern:match("to (%w+)|")
+            local count = s:match("(%d+) to " .. what) or s:match("(%d+) " .. what .. "e?d")
+            return count and { count, count }
+        end,
+        replace = function(_, s) return (s:gsub("\27%[[%d;]*m", "")) end,
+    }
+    host.base64 = { encode = function(s) return s end }
     host.url = { encode = function(s)
         return (s:gsub("[^%w%-_.~]", function(c) return string.format("%%%02X", c:byte()) end))
     end }
