@@ -46,7 +46,7 @@ const Command command_check = {
     .help =
         "A PATH is a file, a folder (all .yaml and .yml below it; .gitignore is honoured) or '-' "
         "for\nstandard input. Without one, the project is checked: the folder of .flowc.yaml, "
-        "else the\ncurrent one. Status 0: nothing at error level; 1: errors; 2: wrong usage.",
+        "else the\ncurrent one. Results are kept in\n$XDG_CACHE_HOME/flowc, so that only what changed is looked at again. Status 0: nothing at error level; 1: errors; 2: wrong usage.",
     .options = options,
     .run = run,
 };
@@ -64,6 +64,7 @@ static EmbedMode embed_mode(const char *word) {
 static Err check(Check *it, Arguments *arguments, Arena *arena, Session **out) {
     SessionOptions asked = session_options(&it->common);
     asked.embedded = embed_mode(it->common.embedded);
+    asked.use_cache = !it->common.no_cache;
     TRY(session_new(&asked, arguments->count > 0 ? arguments->items[0] : NULL, out));
     Session *session = *out;
     if (arguments->count == 0) {

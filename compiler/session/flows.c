@@ -175,11 +175,17 @@ static bool is_new(Indexer *indexer, KnownFlow *from, const char *path) {
     return true;
 }
 
-static void add_given(Indexer *indexer, const SessionInput *input, const FoundFile *found) {
+static void add_given(Indexer *indexer, const SessionInput *input, FoundFile *found,
+                      uint32_t number) {
     const Str name = str_eq(found->path, STR("-")) ? input->input_name : found->path;
-    KnownFlow from = {.path = name, .bytes = found->bytes, .is_given = true};
-    if (found->error != NULL || !is_new(indexer, &from, str_to_c(&indexer->scratch, name))) return;
-    add_file(indexer, &from, found->bytes);
+    KnownFlow from = {.path = name, .bytes = found->bytes, .given = number, .is_given = true};
+    if (found->error != NULL) return;
+    if (is_new(indexer, &from, str_to_c(&indexer->scratch, name))) {
+        add_file(indexer, &from, found->bytes);
+        found->rests_on_flows = from.may_call;
+    } else {
+        found->rests_on_flows = true;
+    }
 }
 
 // A file that only others rest on: one that cannot be read is not there.
@@ -335,6 +341,48 @@ static void load_needed(Session *session, FlowIndex *index) {
     }
 }
 
+// Flows of one name tell of each other.
+static void mark_shared_names(const FlowIndex *index, FoundFiles *found) {
+    for (uint32_t i = 0; i < index->list.count; i++) {
+        const KnownFlow *first = &index->list.items[i];
+        if (first->next_same == FLOW_NONE) continue;
+        const KnownFlow *const both[] = {first, &index->list.items[first->next_same]};
+        for (size_t k = 0; k < COUNT(both); k++) {
+            if (both[k]->is_given) found->list.items[both[k]->given].rests_on_flows = true;
+        }
+    }
+}
+
+static void add_number(Hasher *hasher, uint64_t number) {
+    hasher_add(hasher, (Str){(const char *)&number, sizeof number});
+}
+
+static void add_text(Hasher *hasher, Str text) {
+    add_number(hasher, text.len);
+    hasher_add(hasher, text);
+}
+
+static Hash digest_of(const Session *session, const FlowIndex *index) {
+    Hasher hasher;
+    hasher_init(&hasher, HASH_SIZE);
+    add_number(&hasher, index->has_places);
+    add_number(&hasher, session->project.exists || session->options.flows.count > 0);
+    for (uint32_t i = 0; i < index->list.count; i++) {
+        const KnownFlow *known = &index->list.items[i];
+        add_text(&hasher, known->flow_namespace);
+        add_text(&hasher, known->id);
+        add_text(&hasher, known->path);
+        add_number(&hasher, known->document);
+        add_number(&hasher, known->is_given);
+        add_number(&hasher, known->flow != NULL);
+        if (known->flow == NULL) continue;
+        add_text(&hasher, sources_get(&session->sources, known->flow->file)->bytes);
+    }
+    Hash hash;
+    hasher_end(&hasher, hash.bytes, sizeof hash.bytes);
+    return hash;
+}
+
 static bool has_places(const Session *session, const SessionInput *input) {
     if (session->project.exists || session->options.flows.count > 0) return true;
     for (size_t i = 0; i < input->count; i++) {
@@ -371,13 +419,15 @@ Err flows_index(Session *session, const SessionInput *input, FoundFiles *found) 
     index->has_places = is_place;
     Indexer indexer = {.session = session, .index = index};
     for (uint32_t i = 0; i < found->list.count; i++) {
-        add_given(&indexer, input, &found->list.items[i]);
+        add_given(&indexer, input, &found->list.items[i], i);
     }
     const Err err = add_places(&indexer);
     arena_release(&indexer.scratch);
     if (err.code != ERR_NONE) return err;
     link_names(session, index);
     load_needed(session, index);
+    mark_shared_names(index, found);
+    if (session->cache != NULL) index->digest = digest_of(session, index);
     session->flows = index;
     return err_none();
 }

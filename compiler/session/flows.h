@@ -17,6 +17,7 @@ typedef struct KnownFlow {
     Str bytes;  // of a file that is checked; empty: read again when it is loaded
     uint64_t device, inode;
     uint32_t document;
+    uint32_t given;      // which of the files to report on
     uint32_t next_same;  // the next flow of the same name, or FLOW_NONE
     bool is_given;       // among the files to report on
     bool may_call;       // the word `flowId` stands in it
@@ -28,6 +29,7 @@ struct FlowIndex {
     LIST_OF(KnownFlow) list;
     uint32_t *slots;  // open addressing over the names: the first flow of each
     uint32_t slot_count;
+    Hash digest;      // of names, places and contents: what a caller's findings rest on
     bool has_places;  // a project file, --flows or a folder says where flows are
 };
 

@@ -136,6 +136,7 @@ void ignores_apply_late(Session *session, uint32_t first) {
         Diag *diag = session->diags.list.items[i];
         if (is_ignored_late(session, diag)) {
             session->summary.ignored++;
+            *LIST_ADD(&session->arena, &session->late.ignored, uint32_t) = diag->span.file;
         } else {
             session->diags.list.items[kept++] = diag;
         }

@@ -18,6 +18,7 @@ typedef struct Result {
     uint32_t first_diag, end_diag;
     uint32_t first_script, end_script;
     uint32_t first_ignore, end_ignore;
+    uint32_t first_miss, end_miss;
     DiagSummary summary;  // before, then what came on top
     Err write_error;
     Buffer out;
@@ -50,11 +51,13 @@ static void check_one(Worker *worker, uint32_t number) {
     result->first_source = session->sources.list.count;
     result->first_diag = session->diags.list.count;
     result->first_script = session->late.scripts.list.count;
+    result->first_miss = session->misses.count;
     result->first_ignore = session->late.ignores.count;
     check_file(session, &input, &worker->pool->found->list.items[number]);
     result->end_source = session->sources.list.count;
     result->end_diag = session->diags.list.count;
     result->end_script = session->late.scripts.list.count;
+    result->end_miss = session->misses.count;
     result->end_ignore = session->late.ignores.count;
     result->summary = session->summary;
     result->write_error = session->write_error;
@@ -109,6 +112,14 @@ static void take_late(Session *session, const Result *result, uint32_t base) {
     }
 }
 
+static void take_misses(Session *session, const Result *result, uint32_t base) {
+    for (uint32_t i = result->first_miss; i < result->end_miss; i++) {
+        CacheMiss *miss = LIST_ADD(&session->arena, &session->misses, CacheMiss);
+        *miss = result->session->misses.items[i];
+        miss->file = miss->file - result->first_source + base;
+    }
+}
+
 static void take_result(Session *session, const Result *result, Buffer *out) {
     const uint32_t base = session->sources.list.count;
     for (uint32_t i = result->first_source; i < result->end_source; i++) {
@@ -121,6 +132,7 @@ static void take_result(Session *session, const Result *result, Buffer *out) {
         *LIST_ADD(&session->arena, &session->diags.list, Diag *) = diag;
     }
     take_late(session, result, base);
+    take_misses(session, result, base);
     session->summary.files += result->summary.files;
     session->summary.skipped += result->summary.skipped;
     session->summary.ignored += result->summary.ignored;
@@ -133,6 +145,7 @@ static void take_result(Session *session, const Result *result, Buffer *out) {
 // The index, which nobody changes any more, and the sources that its spans mean.
 static void share_flows(const Session *session, Session *worker) {
     worker->flows = session->flows;
+    worker->cache = session->cache;
     for (uint32_t i = worker->sources.list.count; i < session->sources.list.count; i++) {
         *LIST_ADD(&worker->arena, &worker->sources.list, Source) = session->sources.list.items[i];
     }

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "check/check.h"
 #include "rules/rule.h"
+#include "session/cache.h"
 #include "session/flows.h"
 
 static Err read_catalogs(Session *session) {
@@ -215,13 +216,24 @@ void check_file(Session *session, const SessionInput *input, const FoundFile *fo
         if (session->write_error.code == ERR_NONE) session->write_error = err;
         return;
     }
+    CacheMiss miss = {.file = file, .counts = session->summary};
+    if (session->cache != NULL && cache_take(session, file, found, &miss.key)) return;
     Unit unit = {0};
     unit_check(session, &unit, file, found->is_named);
     unit_release(&unit);
+    if (session->cache == NULL) return;
+    miss.counts = (DiagSummary){.files = session->summary.files - miss.counts.files,
+                                .skipped = session->summary.skipped - miss.counts.skipped,
+                                .ignored = session->summary.ignored - miss.counts.ignored};
+    *LIST_ADD(&session->arena, &session->misses, CacheMiss) = miss;
 }
 
 Err session_check(Session *session, const SessionInput *input) {
     FoundFiles found = {0};
+    // First of all: its settings are what was read until now.
+    const bool use_cache = session->options.use_cache && input->fix == FIX_NONE;
+    session->cache = use_cache ? cache_open(session) : NULL;
+    session->misses.count = session->late.ignored.count = 0;
     for (size_t i = 0; i < input->count; i++) {
         Err err = paths_expand(session, input->paths[i], &found);
         if (err.code != ERR_NONE)
@@ -236,6 +248,7 @@ Err session_check(Session *session, const SessionInput *input) {
         }
     }
     TRY(late_check(session, input->jobs));
+    if (session->cache != NULL) cache_keep(session);
     diags_sort(&session->diags);
     return err_none();
 }

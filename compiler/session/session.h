@@ -8,6 +8,7 @@
 #define FLOW_SESSION_SESSION_H
 
 #include "artifact/artifact.h"
+#include "base/crypto.h"
 #include "catalog/catalog.h"
 #include "diag/diag.h"
 #include "embed/embed.h"
@@ -36,6 +37,7 @@ typedef struct SessionOptions {
     UnknownTypes unknown_types;
     EmbedMode embedded;
     bool is_strict;
+    bool use_cache;    // results of earlier runs are taken, new ones kept
     bool is_any_yaml;  // findings in YAML that is no flow count too
     // For tests of the language: names that templates may start from, with commas between, and
     // then nothing folds; a map of names that are literals, so that what hangs on them folds. NULL:
@@ -63,6 +65,14 @@ typedef struct Project {
 } Project;
 
 typedef struct FlowIndex FlowIndex;
+typedef struct Cache Cache;
+
+// A file of which no earlier run knew the result.
+typedef struct CacheMiss {
+    Hash128 key;
+    uint32_t file;
+    DiagSummary counts;  // of this file alone
+} CacheMiss;
 
 // A comment that ignores what is found only when all files were read.
 typedef struct LateIgnore {
@@ -76,6 +86,7 @@ typedef struct LateIgnore {
 typedef struct Late {
     Scripts scripts;
     LIST_OF(LateIgnore) ignores;
+    LIST_OF(uint32_t) ignored;  // the files of findings that they took off the list
 } Late;
 
 typedef struct Session {
@@ -94,6 +105,8 @@ typedef struct Session {
     uint32_t worker_count;
     Err write_error;  // the first file that could not be written; the others were
     Late late;
+    Cache *cache;  // NULL: none
+    LIST_OF(CacheMiss) misses;
     Err embed_error;  // a tool that failed: what it looks at was not checked, or not all of it
 } Session;
 
@@ -164,8 +177,9 @@ MUST_CHECK Err session_compile(Session *session, const CompileRequest *request, 
 typedef struct FoundFile {
     Str path;
     bool is_named;
-    Str bytes;   // once flows_index() has read it
-    Err *error;  // why it could not be read; NULL: it was
+    Str bytes;            // once flows_index() has read it
+    Err *error;           // why it could not be read; NULL: it was
+    bool rests_on_flows;  // what is found in it depends on which others are known
 } FoundFile;
 
 typedef struct FoundFiles {

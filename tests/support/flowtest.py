@@ -42,6 +42,8 @@ def skip(reason, is_installable=False):
 def run(arguments, check=None, env=None, timeout=120, input=None, cwd=None):
     """Runs a program; gives the finished process with text output. `check` is the status it must end with."""
     full = dict(os.environ)
+    if str(arguments[0]) == FLOWC:
+        full["XDG_CACHE_HOME"] = str(BUILD / "cache")  # not the user's own
     full.update(env or {})
     done = subprocess.run(
         [str(a) for a in arguments],
