@@ -46,7 +46,11 @@ const Command command_check = {
     .help =
         "A PATH is a file, a folder (all .yaml and .yml below it; .gitignore is honoured) or '-' "
         "for\nstandard input. Without one, the project is checked: the folder of .flowc.yaml, "
-        "else the\ncurrent one. Results are kept in\n$XDG_CACHE_HOME/flowc, so that only what changed is looked at again. Status 0: nothing at error level; 1: errors; 2: wrong usage.",
+        "else the\ncurrent one. Flows of the project and of --flows are known, whichever is "
+        "checked. "
+        "What was found\nis kept in $XDG_CACHE_HOME/flowc, else in ~/.cache/flowc, so that only "
+        "what "
+        "changed is looked at\nagain. Status 0: nothing at error level; 1: errors; 2: wrong usage.",
     .options = options,
     .run = run,
 };
