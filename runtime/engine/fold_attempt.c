@@ -63,6 +63,8 @@ static void end_attempt(Engine *engine, uint32_t number, const Event *event) {
     last->ended_ms = event->time_ms;
     last->message = fold_keep(engine, event->text);
     last->error_class = fold_keep(engine, event->error_class);
+    int64_t pause = value_map_get_int(event->more, STR("pause"), 0);
+    last->pause_ms = pause > 0 ? pause : 0;
     fold_set_outputs(engine, run, event->value);
     run->properties = run->checkpoint = value_null();
     fold_change_state(engine, number, STATE_RUNNING, event->time_ms);

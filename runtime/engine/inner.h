@@ -41,6 +41,7 @@ typedef struct Attempt {
     Begun begun;
     int32_t exit_code;
     int64_t started_ms, ended_ms;
+    int64_t pause_ms;  // what the other side asked to wait; 0: nothing
     Str message, error_class;
 } Attempt;
 

@@ -9,7 +9,7 @@
 
 #include "engine/inner.h"
 
-enum { SNAPSHOT_VERSION = 1 };
+enum { SNAPSHOT_VERSION = 2 };
 
 typedef struct Codec {
     Buffer *out;  // writing; NULL: reading
@@ -205,6 +205,7 @@ static void code_attempts(Codec *codec, Attempts *attempts) {
         code_i32(codec, &attempt->exit_code);
         code_i64(codec, &attempt->started_ms);
         code_i64(codec, &attempt->ended_ms);
+        code_i64(codec, &attempt->pause_ms);
         code_str(codec, &attempt->message);
         code_str(codec, &attempt->error_class);
     }

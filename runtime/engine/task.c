@@ -104,7 +104,9 @@ static bool retry_task(Engine *engine, uint32_t number) {
     if (is_new && state_is_terminal(engine->state)) return false;  // in afterExecution
     if (retry->max_attempts > 0 && attempts >= retry->max_attempts) return false;
     int64_t from = run_last_attempt(run)->ended_ms;
-    int64_t at = from + delay_of(run, retry, attempts);
+    int64_t delay = delay_of(run, retry, attempts);
+    int64_t pause = run_last_attempt(run)->pause_ms;
+    int64_t at = from + (pause > delay ? pause : delay);
     int64_t first = run->attempts.items[0].started_ms;
     if (is_new) {
         first = value_map_get_int(engine->created, STR("firstCreated"), engine->created_ms);

@@ -82,6 +82,10 @@ static int http_finish(lua_State *L, Wait *wait) {
     lua_setfield(L, -2, "class");
     push_str(L, mask_plain(wait->task, result->url, &wait->arena));
     lua_setfield(L, -2, "url");
+    if (result->retry_after_ms >= 0 && !http->is_planned) {
+        lua_pushnumber(L, (lua_Number)result->retry_after_ms / 1000);
+        lua_setfield(L, -2, "retry_after");
+    }
     if (http->is_planned) {
         lua_pushboolean(L, 1);
         lua_setfield(L, -2, "planned");
@@ -379,6 +383,35 @@ static Err make_multipart(Http *http, Value list) {
     return err_none();
 }
 
+// A copy with every secret in clear, so that it is written as JSON writes a text.
+static Err reveal_tree(HostTask *task, Value value, Arena *arena, Value *out) {
+    *out = value;
+    if (!value_has_secret(value)) return err_none();
+    if (value.kind == VALUE_LIST) {
+        *out = value_list(arena);
+        for (uint32_t i = 0; i < value.as.list->count; i++) {
+            Value item = {0};
+            TRY(reveal_tree(task, value.as.list->items[i], arena, &item));
+            value_list_add(arena, *out, item);
+        }
+        return err_none();
+    }
+    if (value.kind == VALUE_MAP) {
+        *out = value_map(arena);
+        for (uint32_t i = 0; i < value.as.map->count; i++) {
+            const ValueMember *member = &value.as.map->members[i];
+            Value item = {0};
+            TRY(reveal_tree(task, member->value, arena, &item));
+            value_map_set(arena, *out, member->key, item);
+        }
+        return err_none();
+    }
+    Str plain = {0};
+    TRY(reveal(task, value, arena, &plain));
+    *out = value_text(plain);
+    return err_none();
+}
+
 static Err make_body(Http *http, Value fields) {
     HostTask *task = http->wait.task;
     Arena *arena = &http->wait.arena;
@@ -400,12 +433,10 @@ static Err make_body(Http *http, Value fields) {
     } else if (body != NULL) {
         TRY(reveal(task, *body, arena, &plain));
     } else if (json != NULL) {
-        if (value_has_secret(*json)) {
-            return err_make(ERR_INPUT, "a secret in 'json' cannot be sent: make the text with "
-                                       "host.join and use 'body'");
-        }
+        Value clear = {0};
+        TRY(reveal_tree(task, *json, arena, &clear));
         Buffer text = {0};
-        json_write(&text, *json, JSON_COMPACT, 0);
+        json_write(&text, clear, JSON_COMPACT, 0);
         plain = str_dup(arena, buffer_str(&text));
         buffer_release(&text);
         type = STR("application/json");

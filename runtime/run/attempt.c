@@ -217,6 +217,9 @@ static void host_ended(void *self, HostTask *task, const HostResult *result) {
         value_map_set(arena, event->more, STR("effects"),
                       run_mask_value(execution, result->effects, arena));
     }
+    if (result->retry_after_ms > 0 && !result->is_ok) {
+        value_map_set(arena, event->more, STR("pause"), value_int(result->retry_after_ms));
+    }
     finish_log(attempt, event->more, arena);
     attempt_free(attempt);
     turn_schedule(execution);
@@ -266,6 +269,8 @@ static Value task_context(const Attempt *attempt, Arena *arena) {
                   value_text(plan_text(plan, plan->flow.flow_namespace)));
     value_map_set(arena, map, STR("flow_id"), value_text(plan_text(plan, plan->flow.id)));
     value_map_set(arena, map, STR("flow_revision"), value_int(execution->revision));
+    value_map_set(arena, map, STR("state"),
+                  value_text(str_from(state_name(engine_state(execution->engine)))));
     const Value *labels = engine_labels(execution->engine);
     if (labels != NULL) value_map_set(arena, map, STR("labels"), value_copy(arena, *labels));
     return map;

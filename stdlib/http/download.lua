@@ -26,6 +26,7 @@ local function run(props, host)
     request.save = PART
     local answer, message, class = host.http(request)
     if answer == nil then return nil, message, class end
+    http.log(props, host, request, answer)
     message, class = http.check(props, host, answer)
     if message ~= nil then return nil, message, class end
     if answer.size == 0 and props.failOnEmptyResponse ~= false and not answer.planned then

@@ -9,6 +9,7 @@ local function run(props, host)
     if request == nil then return nil, problem, "permanent" end
     local answer, message, class = host.http(request)
     if answer == nil then return nil, message, class end
+    http.log(props, host, request, answer)
     host.log("DEBUG", "the server answered with status " .. answer.status)
     message, class = http.check(props, host, answer)
     if message ~= nil then return nil, message, class end

@@ -62,29 +62,47 @@ local function auth_of(options, host)
     return { type = "basic", username = user, password = value.get(host, options, "basicAuthPassword") }
 end
 
+-- `proxy` of 1.3, and the flat names before it.
 local function proxy_of(options, host)
     local proxy = value.get(host, options, "proxy")
-    local address = value.get(host, proxy, "address")
+    local function get(name, flat)
+        local found = value.get(host, proxy, name)
+        if found ~= nil then return found end
+        return value.get(host, options, flat)
+    end
+    local address = get("address", "proxyAddress")
     if address == nil then return nil end
-    local scheme = value.get(host, proxy, "type") == "SOCKS" and "socks5h://" or "http://"
-    local port = value.get(host, proxy, "port")
+    local scheme = get("type", "proxyType") == "SOCKS" and "socks5h://" or "http://"
+    local port = get("port", "proxyPort")
     return {
-        url = scheme .. address .. (port and ":" .. port or ""),
-        username = value.get(host, proxy, "username"),
-        password = value.get(host, proxy, "password"),
+        url = scheme .. host.text(address) .. (port and ":" .. host.text(port) or ""),
+        username = get("username", "proxyUsername"),
+        password = get("password", "proxyPassword"),
     }
 end
 
 local function limits_of(options, host)
     local timeout = value.get(host, options, "timeout")
-    local connect = value.get(host, timeout, "connectTimeout")
-        or value.get(host, options, "connectTimeout")
-    local idle = value.get(host, timeout, "readIdleTimeout")
-        or value.get(host, options, "readIdleTimeout")
+    local function seconds(name, group)
+        local given = value.get(host, group, name)
+        return given and host.duration(given)
+    end
     return {
-        connect = connect and host.duration(connect),
-        idle = idle and host.duration(idle) or READ_IDLE,
+        connect = seconds("connectTimeout", timeout) or seconds("connectTimeout", options),
+        idle = seconds("readIdleTimeout", timeout) or seconds("readIdleTimeout", options) or READ_IDLE,
+        total = seconds("readTimeout", options),
+        bytes = value.get(host, options, "maxContentLength"),
     }
+end
+
+-- What `options` says, put into a request of the host.
+function http.apply_options(request, options, host)
+    local tls = value.get(host, options, "ssl")
+    request.auth = auth_of(options, host)
+    request.proxy = proxy_of(options, host)
+    request.limits = limits_of(options, host)
+    if value.get(host, tls, "insecureTrustAllCertificates") then request.tls = { insecure = true } end
+    if value.get(host, options, "followRedirects") == false then request.follow = false end
 end
 
 local function part_of(host, name, content)
@@ -140,19 +158,16 @@ function http.request(props, host)
         if name:lower() == "user-agent" then headers["User-Agent"] = nil end
         if text ~= host.null then headers[name] = host.text(text) end
     end
-    local tls = value.get(host, options, "ssl") or props.sslOptions
-    local insecure = value.get(host, tls, "insecureTrustAllCertificates")
     local request = {
         method = props.method or "GET",
         url = props.uri,
         headers = headers,
         query = next(query) ~= nil and query or nil,
-        auth = auth_of(options, host),
-        proxy = proxy_of(options, host),
-        limits = limits_of(options, host),
-        tls = insecure and { insecure = true } or nil,
     }
-    if value.get(host, options, "followRedirects") == false then request.follow = false end
+    http.apply_options(request, options, host)
+    if value.get(host, props.sslOptions, "insecureTrustAllCertificates") then
+        request.tls = { insecure = true }
+    end
     local content_type = props.contentType or "application/json"
     local has_type = header(host, props.headers, "content-type") ~= nil
     if props.formData ~= nil then
@@ -184,7 +199,30 @@ function http.check(props, host, answer)
     if type(answer.body) == "string" and #answer.body > 0 and #answer.body <= 500 then
         message = message .. ": " .. string.trim(answer.body)
     end
+    if answer.retry_after ~= nil then
+        -- The task's own retry does not come before.
+        host.fail(message, { class = answer.class, retry_after = answer.retry_after })
+    end
     return message, answer.class
+end
+
+-- `options.logs`: what of request and answer is logged, secrets masked.
+function http.log(props, host, request, answer)
+    for _, kind in ipairs(value.list(host, value.get(host, props.options, "logs"))) do
+        if kind == "REQUEST_HEADERS" then
+            for name, text in pairs(request.headers) do
+                host.log("INFO", host.join({ "request header ", name, ": ", text }))
+            end
+        elseif kind == "REQUEST_BODY" and request.body ~= nil then
+            host.log("INFO", host.join({ "request body: ", host.text(request.body) }))
+        elseif kind == "RESPONSE_HEADERS" then
+            for name, texts in pairs(answer.headers) do
+                host.log("INFO", "response header " .. name .. ": " .. table.concat(texts, ", "))
+            end
+        elseif kind == "RESPONSE_BODY" and type(answer.body) == "string" then
+            host.log("INFO", "response body: " .. answer.body)
+        end
+    end
 end
 
 return http

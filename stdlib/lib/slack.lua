@@ -1,0 +1,45 @@
+-- Slack's Web API: it answers 200 also where it refuses.
+local notify = use "lib.notify"
+
+local slack = {}
+
+local BASE = "https://slack.com/api/"
+
+local PASSING = { ratelimited = "throttled", service_unavailable = "transient", fatal_error = "transient",
+    internal_error = "transient", invalid_auth = "auth", token_expired = "auth" }
+
+-- One method; the decoded answer, or nil, message, class.
+function slack.call(host, token, method, arguments, query)
+    local answer, message, class = notify.send({
+        url = BASE .. method,
+        auth = { type = "bearer", token = token },
+        json = arguments,
+        query = query,
+        method = query and "GET" or "POST",
+        headers = { ["Content-Type"] = "application/json; charset=utf-8" },
+    }, nil, host)
+    if answer == nil then return nil, message, class end
+    if answer.planned then return { planned = true } end
+    local decoded = host.json.decode(answer.body)
+    if not host.is_map(decoded) then return nil, "Slack's answer is no JSON", "permanent" end
+    if decoded.ok == true then return decoded end
+    local problem = tostring(decoded.error)
+    local needed = decoded.needed and ", the token lacks the scope " .. tostring(decoded.needed) or ""
+    return nil, "Slack refuses: " .. problem .. needed, PASSING[problem] or "permanent"
+end
+
+-- The outputs of a conversation.
+function slack.conversation(host, channel)
+    if not host.is_map(channel) then return {} end
+    local names = { id = "id", name = "name", isPrivate = "is_private", isChannel = "is_channel",
+        isGroup = "is_group", isInstantMessage = "is_im", isMultiPersonInstantMessage = "is_mpim",
+        created = "created", isArchived = "is_archived", isGeneral = "is_general", topic = "topic",
+        purpose = "purpose" }
+    local out = {}
+    for ours, theirs in pairs(names) do
+        if channel[theirs] ~= host.null then out[ours] = channel[theirs] end
+    end
+    return out
+end
+
+return slack

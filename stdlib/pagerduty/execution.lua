@@ -1,0 +1,34 @@
+-- Send an event about an execution to PagerDuty.
+local notify = use "lib.notify"
+
+local SPEC = {
+    message = function(props, host)
+        if props.payload ~= nil then return {} end
+        local title, lines = notify.summary(props, host)
+        local details = host.map()
+        for name, item in pairs(props.customFields or {}) do details[name] = item end
+        details.message = notify.join(lines, "\n", host)
+        return notify.some(host, {
+            routing_key = props.routingKey,
+            dedup_key = props.deduplicationKey,
+            event_action = props.eventAction or "trigger",
+            payload = notify.some(host, {
+                summary = props.payloadSummary or title,
+                source = host.context.namespace .. "." .. host.context.flow_id,
+                severity = "error",
+                custom_details = details,
+            }),
+        })
+    end,
+}
+
+local function run(props, host)
+    return notify.run(SPEC, props, host)
+end
+
+return task {
+    implements = "io.kestra.plugin.pagerduty.PagerDutyExecution",
+    effects = { "net", "notify" },
+    run = run,
+    plan = run,
+}
