@@ -1,0 +1,125 @@
+"""oracle.py - Kestra's own engine as a server on 127.0.0.1, from its published modules (shared/tools/kestra_oracle.py).
+
+Skipped where there is no Java 21 or later (25 for 2.0), no Maven, or no ../shared.
+"""
+
+import contextlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
+import flowtest
+from components import answers, free_port, server, wait_until
+
+TOOL = flowtest.SHARED / "tools/kestra_oracle.py"
+
+
+def java_version(home):
+    try:
+        text = subprocess.run([f"{home}/bin/java", "-version"], capture_output=True, text=True, timeout=30).stderr
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    found = re.search(r'version "(\d+)', text)
+    return int(found.group(1)) if found else 0
+
+
+def java_home(least):
+    homes = [os.environ.get("JAVA_HOME")] + sorted(map(str, Path("/usr/lib/jvm").glob("*")))
+    for home in homes:
+        if home and Path(home, "bin/javac").exists() and java_version(home) >= least:
+            return home
+    flowtest.skip(f"no JDK of version {least} or later (JAVA_HOME, /usr/lib/jvm)")
+
+
+def tool():
+    if not TOOL.exists():
+        flowtest.skip("../shared is not here")
+    spec = importlib.util.spec_from_file_location("kestra_oracle", TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def installed(version, home):
+    folder = flowtest.CACHE / "components" / f"kestra-{version}"
+    if (folder / "classes/oracle").is_dir():
+        return folder
+    if shutil.which("mvn") is None:
+        flowtest.skip("Maven is not installed (Debian: maven)")
+    part = folder.with_name(folder.name + f".part{os.getpid()}")
+    done = flowtest.run([sys.executable, TOOL, "setup", part, "--kestra", version], env={"JAVA_HOME": home}, timeout=500)
+    if done.returncode != 0:
+        shutil.rmtree(part, ignore_errors=True)
+        flowtest.skip(f"Kestra {version} cannot be set up: {done.stderr.strip().splitlines()[-1:]}")
+    with contextlib.suppress(OSError):
+        part.rename(folder)  # another process may have been faster
+    shutil.rmtree(part, ignore_errors=True)
+    return folder
+
+
+class Server:
+    """A running oracle."""
+
+    def __init__(self, url):
+        self.api = tool().Server(type("Options", (), {"url": url, "tenant": "main", "user": None}))
+
+    def run(self, texts, inputs, after=0, timeout=60):
+        """Creates the flows, runs the last one; gives its execution, or {'refused', 'stage'}."""
+        for text in texts:
+            code, made = self.api.create(text)
+            if code != 200:
+                return {"refused": made.get("message"), "stage": "create"}
+        code, started = self.api.start(made["namespace"], made["id"], inputs)
+        if code != 200:
+            return {"refused": started.get("message"), "stage": "inputs"}
+        return self.ended(started["id"], after, timeout)
+
+    def ended(self, identity, after=0, timeout=60):
+        """The execution once nothing of it runs any more: it is terminal before its afterExecution tasks are."""
+        ended = self.api_states()
+        end, last, quiet = time.monotonic() + timeout, None, None
+        while time.monotonic() < end:
+            code, now = self.api.req("GET", f"/executions/{identity}")
+            if code == 200:
+                runs = now.get("taskRunList") or []
+                is_over = now["state"]["current"] in ended and all(r["state"]["current"] in ended for r in runs)
+                has_after = sum(r["taskId"].startswith("after") for r in runs) >= after
+                if not is_over or now != last:
+                    quiet = time.monotonic()
+                elif time.monotonic() - quiet > (0.15 if has_after else 1.5):
+                    return now
+                last = now
+            time.sleep(0.05)
+        if last is None:
+            return {"refused": "no execution", "stage": "run"}
+        last["state"]["current"] = "HANGS in " + last["state"]["current"]
+        return last
+
+    @staticmethod
+    def api_states():
+        return ("SUCCESS", "FAILED", "KILLED", "WARNING", "CANCELLED", "SKIPPED", "RETRIED")
+
+
+@contextlib.contextmanager
+def serve(version):
+    if not TOOL.exists():
+        flowtest.skip("../shared is not here")
+    home = java_home(25 if version.startswith("2") else 21)
+    folder = installed(version, home)
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="kestra-") as data:
+        arguments = [sys.executable, TOOL, "serve", folder, "--port", port, "--data", data]
+        if version.startswith("2"):
+            arguments += ["--grpc", free_port()]
+        with server(arguments, data, "kestra", {"JAVA_HOME": home}) as process:
+            url = f"http://127.0.0.1:{port}"
+            wait_until(lambda: answers(url + "/health"), f"Kestra {version}", 120, process)
+            yield Server(url)
