@@ -351,15 +351,17 @@ def new_loop(flow, place):
 
 
 def until(flow, place):
-    identity = flow.name("until")
-    passes = flow.rng.randrange(1, 3)
+    # Not on its own count: 1.3 looks at the condition a second time, with the count of the next pass.
+    identity, counter = flow.name("until"), flow.name("pass")
     task = {
         "id": identity,
         "type": CORE + "flow.LoopUntil",
-        "condition": "{{ outputs." + identity + ".iterationCount >= " + str(passes) + " }}" if not place.loops else "{{ inputs.n is defined }}",
+        "condition": "{{ outputs." + counter + ".value == '" + str(flow.rng.randrange(1, 4)) + "' }}",
         "checkFrequency": {"interval": "PT0.02S", "maxIterations": flow.rng.randrange(2, 5)},
-        "tasks": tasks(flow, place.inner(), 1, 2),
+        "tasks": [{"id": counter, "type": CORE + "debug.Return", "format": "{{ outputs." + identity + ".iterationCount }}"}] + tasks(flow, place.inner(), 1, 2),
     }
+    if flow.chance(30):
+        task["failOnMaxReached"] = place.mode == OPEN
     for child in task["tasks"]:
         child.pop("disabled", None)
     return task

@@ -54,6 +54,20 @@ def scrub(value):
     return value
 
 
+def same(left, right):
+    """Equal, where Kestra's JSON writes a duration as seconds and a time with its seconds."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(same(left[k], right[k]) for k in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(same(a, b) for a, b in zip(left, right))
+    if isinstance(left, (int, float)) and isinstance(right, str):
+        found = re.fullmatch(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?)?", right)
+        return bool(found) and sum(float(p or 0) * u for p, u in zip(found.groups(), (86400, 3600, 60, 1))) == left
+    if isinstance(left, str) and isinstance(right, str) and re.fullmatch(r"\d\d:\d\d", right):
+        return left in (right, right + ":00")
+    return left == right
+
+
 def run_key(run, by_id):
     values = []
     at = run
@@ -106,7 +120,7 @@ def differences(theirs, ours, is_loose=False):
     if is_loose:
         return found
     for field in ("outputs", "inputs", "labels", "variables"):
-        if theirs[field] != ours[field]:
+        if not same(theirs[field], ours[field]):
             found.append((field, f"theirs {json.dumps(theirs[field])}, ours {json.dumps(ours[field])}"))
     left, right = ({}, {})
     for side, source in ((left, theirs), (right, ours)):
@@ -158,6 +172,7 @@ def ours(folder, flows, inputs, target):
 
 
 def explained(found, reasons, target):
+    """What no reason accounts for. A reason that is `whole` accounts for all of a flow."""
     left = []
     for kind, what in found:
         for reason in reasons:
@@ -165,6 +180,8 @@ def explained(found, reasons, target):
                 continue
             if kind in reason["kinds"] and re.search(reason["what"], what):
                 reason["count"] = reason.get("count", 0) + 1
+                if reason.get("whole"):
+                    return []
                 break
         else:
             left.append((kind, what))
