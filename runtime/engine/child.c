@@ -81,8 +81,11 @@ static Value outputs_of(Engine *engine, const PlanNode *node, const Child *child
     Arena *arena = engine->turn.arena;
     Value outputs = value_map(arena);
     value_map_set(arena, outputs, STR("executionId"), value_text(child->id));
-    if ((node->flags & NODE_WAIT) == 0 || !state_is_terminal(child->state)) return outputs;
-    value_map_set(arena, outputs, STR("state"), value_text(str_from(state_name(child->state))));
+    bool waits = (node->flags & NODE_WAIT) != 0;
+    State state = waits ? child->state : STATE_CREATED;
+    if (waits && !state_is_terminal(state)) return outputs;
+    value_map_set(arena, outputs, STR("state"), value_text(str_from(state_name(state))));
+    if (!waits) return outputs;
     if (child->has_outputs) value_map_set(arena, outputs, STR("outputs"), child->outputs);
     return outputs;
 }

@@ -228,8 +228,16 @@ uint32_t engine_find_keys(const Engine *engine, Str task, const Str *values, uin
                           Arena *arena, Str **keys);
 // Ancestors of a run with a value or outputs, nearest first: `parent`, `parents`.
 bool engine_parent_at(const Engine *engine, RunId run, uint32_t index, TaskRunView *out);
-// The loop frame a run stands in: value, index, key; parent frame in `parent`. False outside loops.
-bool engine_frame_of(const Engine *engine, RunId run, Str *value, int64_t *index, RunId *parent);
+// An iteration by its id, as actions name it.
+typedef struct FrameView {
+    RunId loop;    // run of the loop
+    RunId parent;  // the next outer iteration that has a value; zero: none
+    Str value, key;
+    int64_t index;
+} FrameView;
+bool engine_frame(const Engine *engine, RunId frame, FrameView *out);
+// The iteration with a value that a run stands in, however deep. False outside loops.
+bool engine_frame_of(const Engine *engine, RunId run, FrameView *out);
 
 // The attempts of a run, from 0.
 typedef struct AttemptView {
@@ -244,14 +252,6 @@ typedef struct AttemptView {
 const Value *engine_resolved(const Engine *engine, RunId run, EngineSlot slot);
 bool engine_attempt_at(const Engine *engine, RunId run, uint32_t index, AttemptView *out);
 int32_t engine_attempt(const Engine *engine);  // of the execution, from 1
-// An iteration by its id, as actions name it.
-typedef struct FrameView {
-    RunId loop;    // run of the loop
-    RunId parent;  // the next outer iteration that has a value; zero: none
-    Str value, key;
-    int64_t index;
-} FrameView;
-bool engine_frame(const Engine *engine, RunId frame, FrameView *out);
 
 // How far a loop is; false for other runs. `total` counts what is known: iterations of LoopUntil
 // and of a loop whose values are not resolved are those that began.

@@ -101,12 +101,10 @@ static void fold_resumed(Engine *engine, const Event *event) {
     if (!waits || run->is_resumed || run->is_unknown) return;
     run->is_resumed = true;
     run->timer_is_set = false;
-    if (event->value.kind == VALUE_MAP) {
-        run->outputs = value_map(&engine->arena);
-        run->has_outputs = true;
-        value_map_set(&engine->arena, run->outputs, STR("onResume"),
-                      value_copy(&engine->arena, event->value));
-    }
+    Value outputs = pause_outputs(&engine->arena, STATE_SUCCESS, event->time_ms);
+    if (event->value.kind == VALUE_MAP)
+        value_map_set(&engine->arena, outputs, STR("onResume"), event->value);
+    fold_set_outputs(engine, run, outputs);
     fold_change_state(engine, number, STATE_RUNNING, event->time_ms);
     if (engine->paused == 0 && !engine->is_paused && engine->state == STATE_PAUSED) {
         engine_add_state(engine, STATE_RESTARTED, event->time_ms);

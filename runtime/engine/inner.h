@@ -275,6 +275,8 @@ bool node_is_level(const PlanNode *node, uint32_t part);
 Role node_role(const Engine *engine, uint32_t node);
 // True for a run directly in an iteration that has a value (ForEach, Loop).
 bool run_has_value(const Engine *engine, const Run *run);
+// True for a run directly in a pass of a LoopUntil.
+bool run_is_in_pass(const Engine *engine, const Run *run);
 const Slot *slot_find(const Run *run, uint32_t slot);
 void run_touch(Engine *engine, uint32_t number);
 void run_touch_live(Engine *engine);
@@ -294,6 +296,8 @@ typedef enum Need { NEED_WAIT, NEED_READY, NEED_FAILED } Need;
 // The value of a leaf: a constant, the recorded one, or it is asked for. NEED_FAILED: the run has
 // been ended.
 Need turn_need(Engine *engine, uint32_t number, EngineSlot slot, PlanLeaf leaf, Value *out);
+// Asks for the value of a slot, once.
+void turn_ask(Engine *engine, uint32_t number, EngineSlot slot, PlanLeaf leaf);
 bool turn_is_true(Engine *engine, Value value);
 // A duration: ISO-8601 text, or an integer of milliseconds; null leaves *out. False on anything
 // else.
@@ -346,6 +350,8 @@ bool until_advance(Engine *engine, uint32_t number);
 
 // --- wait.c: Pause, Sleep; update.c; child.c: child executions -----------------------------------
 
+// What a Pause puts out when it is over: `resumed`.
+Value pause_outputs(Arena *arena, State state, int64_t now_ms);
 void pause_begin(Engine *engine, uint32_t number);
 void pause_step(Engine *engine, uint32_t number);
 void sleep_begin(Engine *engine, uint32_t number);

@@ -296,6 +296,28 @@ static void end_level(Engine *engine, uint32_t number) {
     run_set_state_with(engine, number, level_state(engine, run), outputs);
 }
 
+// The files of a working directory are taken once, when its tasks are over and before what follows
+// them. False: not yet.
+static bool has_taken_files(Engine *engine, uint32_t number) {
+    const Run *run = run_of(engine, number);
+    const PlanNode *node = node_of(engine, run);
+    if ((node->flags & NODE_WORKDIR) == 0 || node->leaf_props == 0) return true;
+    if (run->has_outputs || run->has_failed) return true;
+    const Slot *slot = slot_find(run, SLOT_OUTPUTS);
+    if (slot == NULL) {
+        turn_ask(engine, number, SLOT_OUTPUTS, node->leaf_props);
+        return false;
+    }
+    if (slot->value.kind == VALUE_NULL && !slot->is_error) return true;  // it has none to take
+    turn_decide(engine, (Event){.kind = EVENT_TASKSTATE,
+                                .run = run->id,
+                                .state = STATE_RUNNING,
+                                .is_error = slot->is_error,
+                                .value = slot->value,
+                                .text = slot->text});
+    return true;
+}
+
 void level_step(Engine *engine, uint32_t number) {
     const Run *run = run_of(engine, number);
     Level *level = run->level;
@@ -303,7 +325,10 @@ void level_step(Engine *engine, uint32_t number) {
     build(engine, number);
     while (engine->fault[0] == 0 && !state_is_terminal(run->state)) {
         engine->steps++;
-        switch (choose(engine, number)) {
+        Choice choice = choose(engine, number);
+        bool is_over = choice != CHOICE_NOTHING && choice != CHOICE_TASKS;
+        if (is_over && !has_taken_files(engine, number)) return;
+        switch (is_over ? choose(engine, number) : choice) {
         case CHOICE_NOTHING:
             if (node_of(engine, run)->kind == NODE_LOOP) iterations_advance(engine, number, false);
             return;
@@ -345,15 +370,19 @@ static void begin_switch(Engine *engine, uint32_t number, Value value) {
         if (str_eq(plan_text(engine->plan, one->key), text)) break;
         branch++;
     }
-    if (branch == node->case_count && node->extra == 0) {
-        run_fail(engine, number,
-                 str_printf(arena, "no case matches '" STR_FMT "' and there are no defaults",
-                            STR_ARG(text)));
-        return;
-    }
     Value outputs = value_map(arena);
     value_map_set(arena, outputs, STR("value"), value_text(text));
     value_map_set(arena, outputs, STR("defaults"), value_bool(branch == node->case_count));
+    if (branch == node->case_count && node->extra == 0) {
+        Str why = str_printf(arena, "no case matches '" STR_FMT "' and there are no defaults",
+                             STR_ARG(text));
+        turn_decide(engine, (Event){.kind = EVENT_TASKSTATE,
+                                    .run = run_of(engine, number)->id,
+                                    .state = run_with_flags(node, STATE_FAILED),
+                                    .value = outputs,
+                                    .text = why});
+        return;
+    }
     choose_branch(engine, number, (int32_t)branch, outputs);
 }
 

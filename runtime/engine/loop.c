@@ -379,7 +379,7 @@ void until_begin(Engine *engine, uint32_t number) {
 }
 
 // A maximum is reached: the level fails by itself, or ends with the state of the last pass. The
-// count of a failed loop is one higher than its passes, as in the language.
+// count is then one higher than its passes, as in the language.
 static bool end_at_maximum(Engine *engine, uint32_t number, const char *which) {
     const Run *run = run_of(engine, number);
     const PlanNode *node = node_of(engine, run);
@@ -387,8 +387,11 @@ static bool end_at_maximum(Engine *engine, uint32_t number, const char *which) {
     if (turn_need(engine, number, SLOT_C, node->leaf_c, &fails) != NEED_READY) return false;
     bool is_failure = (node->flags & NODE_FAIL_ON_MAX) != 0 ||
                       (fails.kind != VALUE_NULL && turn_is_true(engine, fails));
-    if (!is_failure) return true;
     uint32_t passes = run->level->passes;
+    if (!is_failure) {
+        run_set_state_with(engine, number, STATE_RUNNING, count_passes(engine, passes + 1));
+        return true;
+    }
     turn_decide(engine, (Event){.kind = EVENT_TASKSTATE,
                                 .run = run->id,
                                 .state = STATE_RUNNING,

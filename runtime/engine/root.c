@@ -68,7 +68,8 @@ static void watch_duration(Engine *engine, uint32_t index) {
         Str limit = print_duration(engine, sla->duration);
         violate(engine, index,
                 str_printf(engine->turn.arena,
-                           "the execution lasts " STR_FMT ", at most " STR_FMT " are allowed",
+                           "execution duration of " STR_FMT
+                           " exceeds the maximum duration of " STR_FMT,
                            STR_ARG(lasted), STR_ARG(limit)));
     } else if (!state->timer_is_asked) {
         state->timer_is_asked = true;

@@ -139,6 +139,11 @@ static bool is_in_iteration(const Engine *engine, const Run *run) {
     return run->role == ROLE_TASKS && (kind == NODE_FOREACH || kind == NODE_LOOP);
 }
 
+bool run_is_in_pass(const Engine *engine, const Run *run) {
+    return run->role == ROLE_TASKS && run->parent != ROOT &&
+           node_of(engine, run_of(engine, run->parent))->kind == NODE_LOOP_UNTIL;
+}
+
 bool run_has_value(const Engine *engine, const Run *run) {
     return run->parent != ROOT && is_in_iteration(engine, run);
 }

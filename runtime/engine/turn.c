@@ -36,6 +36,17 @@ static bool read_constant(Engine *engine, PlanLeaf leaf, Value *out) {
     return json_parse(text, (JsonLimits){0}, engine->turn.arena, out).code == ERR_NONE;
 }
 
+void turn_ask(Engine *engine, uint32_t number, EngineSlot slot, PlanLeaf leaf) {
+    Run *run = run_of(engine, number);
+    if ((run->asked & 1u << slot) != 0) return;
+    run->asked |= 1u << slot;
+    Action *action = turn_act(engine, ACTION_EVAL, number);
+    action->slot = slot;
+    action->leaf = leaf;
+    action->attempt = (int32_t)run->attempts.count + 1;
+    action->index = slot_turn(engine, run, slot);
+}
+
 Need turn_need(Engine *engine, uint32_t number, EngineSlot slot, PlanLeaf leaf, Value *out) {
     Run *run = run_of(engine, number);
     *out = value_null();
@@ -46,21 +57,13 @@ Need turn_need(Engine *engine, uint32_t number, EngineSlot slot, PlanLeaf leaf, 
         return NEED_FAILED;
     }
     const Slot *found = slot_find(run, slot);
-    int64_t turn = slot_turn(engine, run, slot);
-    if (found != NULL && found->index == turn) {
+    if (found != NULL && found->index == slot_turn(engine, run, slot)) {
         *out = found->value;
         if (!found->is_error) return NEED_READY;
         run_fail(engine, number, found->text);
         return NEED_FAILED;
     }
-    if ((run->asked & 1u << slot) == 0) {
-        run->asked |= 1u << slot;
-        Action *action = turn_act(engine, ACTION_EVAL, number);
-        action->slot = slot;
-        action->leaf = leaf;
-        action->attempt = (int32_t)run->attempts.count + 1;
-        action->index = turn;
-    }
+    turn_ask(engine, number, slot, leaf);
     return NEED_WAIT;
 }
 

@@ -83,6 +83,10 @@ static void fill_view(const Engine *engine, const Run *run, TaskRunView *out) {
     if (out->has_value) {
         out->value = frame->text;
         out->iteration = frame->index;
+    } else if (run_is_in_pass(engine, run)) {
+        out->iteration = frame->index;
+    } else if (run->level != NULL && run->level->passes > 1) {
+        out->iteration = run->level->passes - 1;
     }
     if (out->message.len == 0 && run->attempts.count > 0) {
         out->message = run->attempts.items[run->attempts.count - 1].message;
@@ -347,21 +351,11 @@ static uint32_t valued_frame(const Engine *engine, uint32_t frame) {
     return frame;
 }
 
-static bool fill_frame(const Engine *engine, uint32_t number, Str *value, int64_t *index,
-                       RunId *parent) {
-    number = valued_frame(engine, number);
-    if (number == NO_FRAME) return false;
-    const Frame *frame = frame_of(engine, number);
-    *value = frame->text;
-    *index = frame->index;
-    *parent = frame_of(engine, valued_frame(engine, frame->parent))->id;
-    return true;
-}
-
-bool engine_frame_of(const Engine *engine, RunId id, Str *value, int64_t *index, RunId *parent) {
+bool engine_frame_of(const Engine *engine, RunId id, FrameView *out) {
     uint32_t number = table_find_run(engine, id);
     if (number == NO_RUN) return false;
-    return fill_frame(engine, run_of(engine, number)->frame, value, index, parent);
+    uint32_t frame = valued_frame(engine, run_of(engine, number)->frame);
+    return frame != NO_FRAME && engine_frame(engine, frame_of(engine, frame)->id, out);
 }
 
 bool engine_frame(const Engine *engine, RunId id, FrameView *out) {

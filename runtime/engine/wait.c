@@ -4,6 +4,7 @@
 // waiting and does nothing. The behaviour is for expiry only. `onPause` runs while it waits;
 // whatever comes of it, the Pause only waits for it to end.
 #include "engine/inner.h"
+#include "value/time.h"
 
 typedef struct PauseRule {
     int64_t duration, timeout;  // 0: none
@@ -33,6 +34,18 @@ static bool read_rule(Engine *engine, uint32_t number, PauseRule *out) {
     return true;
 }
 
+Value pause_outputs(Arena *arena, State state, int64_t now_ms) {
+    Buffer text = {0};
+    instant_print_ms(&text, now_ms);
+    Value resumed = value_map(arena);
+    value_map_set(arena, resumed, STR("on"), value_text(buffer_to_str(&text, arena)));
+    value_map_set(arena, resumed, STR("to"), value_text(str_from(state_name(state))));
+    buffer_release(&text);
+    Value outputs = value_map(arena);
+    value_map_set(arena, outputs, STR("resumed"), resumed);
+    return outputs;
+}
+
 void pause_begin(Engine *engine, uint32_t number) {
     PauseRule rule;
     if (!read_rule(engine, number, &rule)) return;
@@ -45,18 +58,21 @@ void pause_begin(Engine *engine, uint32_t number) {
                                                   : STR("waits for a person")});
 }
 
+static Value resumed(Engine *engine, State state) {
+    return pause_outputs(engine->turn.arena, state, engine->turn.now_ms);
+}
+
 // A failure that its own errors and finally see; without them it is the end.
 static void fail_level(Engine *engine, uint32_t number, Str text) {
     const Run *run = run_of(engine, number);
     const PlanNode *node = node_of(engine, run);
-    if (node->errors == 0 && node->finally == 0) {
-        run_fail(engine, number, text);
-        return;
-    }
+    bool is_over = node->errors == 0 && node->finally == 0;
+    State state = is_over ? run_with_flags(node, STATE_FAILED) : STATE_RUNNING;
     turn_decide(engine, (Event){.kind = EVENT_TASKSTATE,
                                 .run = run->id,
-                                .state = STATE_RUNNING,
-                                .is_error = true,
+                                .state = state,
+                                .is_error = !is_over,
+                                .value = resumed(engine, STATE_FAILED),
                                 .text = text});
 }
 
@@ -67,8 +83,8 @@ static void expire(Engine *engine, uint32_t number) {
     if (rule.duration == 0) {
         fail_level(engine, number, STR("nobody resumed it before its timeout"));
     } else if (str_eq(rule.behavior, STR("WARN"))) {
-        run_set_state(engine, number, run_with_flags(node_of(engine, run), STATE_WARNING),
-                      (Str){0});
+        run_set_state_with(engine, number, run_with_flags(node_of(engine, run), STATE_WARNING),
+                           resumed(engine, STATE_WARNING));
     } else if (str_eq(rule.behavior, STR("FAIL"))) {
         fail_level(engine, number, STR("nobody resumed it in its duration"));
     } else if (str_eq(rule.behavior, STR("CANCEL")) && state_is_terminal(engine->state)) {
@@ -80,7 +96,7 @@ static void expire(Engine *engine, uint32_t number) {
                                     .index = 1,
                                     .text = STR("nobody resumed it in its duration")});
     } else if (str_eq(rule.behavior, STR("RESUME"))) {
-        run_set_state(engine, number, STATE_RUNNING, (Str){0});
+        run_set_state_with(engine, number, STATE_RUNNING, resumed(engine, STATE_SUCCESS));
     } else {
         run_fail(engine, number,
                  str_printf(engine->turn.arena,

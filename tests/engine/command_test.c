@@ -75,7 +75,9 @@ static void a_timer_behind_a_resume_changes_nothing(void **state) {
     value_map_set(&f->driver.arena, resume.value, STR("asked"), value_text(STR("yes")));
     at(f, 5000, resume);
     finish(f, STATE_SUCCESS, STR("p SUCCESS, s SUCCESS"));
-    assert_outputs(f, "p", "{\"onResume\":{\"asked\":\"yes\"}}");
+    assert_outputs(f, "p",
+                   "{\"resumed\":{\"on\":\"1970-01-01T00:00:06.000Z\",\"to\":\"SUCCESS\"},"
+                   "\"onResume\":{\"asked\":\"yes\"}}");
     assert_str_equal(history_of(f, "p"), STR("CREATED RUNNING PAUSED RUNNING SUCCESS"));
     assert_str_equal(history_of(f, NULL), STR("CREATED RUNNING PAUSED RESTARTED RUNNING SUCCESS"));
 }
@@ -222,7 +224,8 @@ static void a_restart_inside_a_passed_pause_does_not_pause_again(void **state) {
     finish(f, STATE_FAILED, STR("p FAILED, in FAILED"));
     tell(f, restart());
     finish(f, STATE_SUCCESS, STR("p SUCCESS, in SUCCESS"));
-    assert_str_equal(history_of(f, "p"), STR("CREATED RUNNING PAUSED RUNNING FAILED RUNNING SUCCESS"));
+    assert_str_equal(history_of(f, "p"),
+                     STR("CREATED RUNNING PAUSED RUNNING FAILED RUNNING SUCCESS"));
 }
 
 static void a_restart_of_a_subflow_restarts_the_child(void **state) {

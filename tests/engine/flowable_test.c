@@ -95,7 +95,7 @@ static void a_switch_takes_the_case_of_its_text(void **state) {
         {"2",       true,  "sw SUCCESS, b SUCCESS", "{\"value\":\"2\",\"defaults\":false}",   STATE_SUCCESS},
         {"\"x\"",   true,  "sw SUCCESS, d SUCCESS", "{\"value\":\"x\",\"defaults\":true}",
          STATE_SUCCESS                                                                                     },
-        {"\"x\"",   false, "sw FAILED",             "",                                       STATE_FAILED },
+        {"\"x\"",   false, "sw FAILED",             "{\"value\":\"x\",\"defaults\":true}",    STATE_FAILED },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         test_row(i);
@@ -312,7 +312,7 @@ static void loop_until_makes_passes_until_its_condition_or_a_maximum(void **stat
         {"pass>3", "{\"interval\":\"PT2S\"}",                          false, STATE_SUCCESS, "{\"iterationCount\":3}", 4 },
         {"pass>2", "{}",                                               false, STATE_SUCCESS, "{\"iterationCount\":2}", 60},
         {"false",  "{\"interval\":\"PT2S\",\"maxIterations\":5}",      false, STATE_SUCCESS,
-         "{\"iterationCount\":5}",                                                                                     8 },
+         "{\"iterationCount\":6}",                                                                                     8 },
         {"false",  "{\"interval\":\"PT2S\",\"maxIterations\":\"3\"}",  true,  STATE_FAILED,
          "{\"iterationCount\":4}",                                                                                     4 },
         {"false",  "{\"interval\":\"PT2S\",\"maxDuration\":\"PT5S\"}", true,  STATE_FAILED,

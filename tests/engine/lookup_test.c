@@ -78,23 +78,20 @@ static void frames_tell_value_and_index_outwards(void **state) {
     make_nested(f);
     Str values[2] = {STR("y"), STR("1")};
     TaskRunView deep;
-    Str value;
-    int64_t index;
-    RunId outer;
+    FrameView frame;
     assert_int_equal(engine_find_run(f->driver.engine, STR("deep"), values, 2, &deep),
                      LOOKUP_FOUND);
-    assert_true(engine_frame_of(f->driver.engine, deep.id, &value, &index, &outer));
-    assert_str_equal(value, STR("1"));
-    assert_int_equal(index, 0);
-    FrameView frame;
-    assert_true(engine_frame(f->driver.engine, outer, &frame));
+    assert_true(engine_frame_of(f->driver.engine, deep.id, &frame));
+    assert_str_equal(frame.value, STR("1"));
+    assert_int_equal(frame.index, 0);
+    assert_true(engine_frame(f->driver.engine, frame.parent, &frame));
     assert_str_equal(frame.value, STR("y"));
     assert_int_equal(frame.index, 1);
     RunId none = {{0}};
     assert_memory_equal(&frame.parent, &none, sizeof none);
     assert_false(engine_frame(f->driver.engine, none, &frame));
     TaskRunView last = view_of(f, "last");
-    assert_false(engine_frame_of(f->driver.engine, last.id, &value, &index, &outer));
+    assert_false(engine_frame_of(f->driver.engine, last.id, &frame));
 }
 
 static void the_nearest_run_is_that_of_the_same_iteration(void **state) {
@@ -129,11 +126,10 @@ static void loop_until_needs_no_value(void **state) {
     TaskRunView a;
     assert_int_equal(engine_find_run(f->driver.engine, STR("a"), NULL, 0, &a), LOOKUP_FOUND);
     assert_false(a.has_value);
+    assert_int_equal(a.iteration, 2);
     assert_int_equal(engine_run_count(f->driver.engine), 2);
-    Str value;
-    int64_t index;
-    RunId outer;
-    assert_false(engine_frame_of(f->driver.engine, a.id, &value, &index, &outer));
+    FrameView frame;
+    assert_false(engine_frame_of(f->driver.engine, a.id, &frame));
 }
 
 int main(void) {

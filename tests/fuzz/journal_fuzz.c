@@ -16,12 +16,10 @@ static void take_turn(Engine *engine, int64_t now) {
 
 static void look_around(Engine *engine) {
     TaskRunView view, parent;
-    Str value;
-    int64_t index;
-    RunId frame;
+    FrameView frame;
     for (uint32_t i = 0; engine_run_at(engine, i, &view); i++) {
         engine_parent_at(engine, view.id, 0, &parent);
-        engine_frame_of(engine, view.id, &value, &index, &frame);
+        engine_frame_of(engine, view.id, &frame);
     }
     EngineReason reason;
     engine_reason(engine, &reason);
