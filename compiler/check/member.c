@@ -124,7 +124,8 @@ static void no_loop_value(Env *env, const Place *base, Str key, Span span) {
     // those without a value or outputs.
     uint32_t index = 0;
     for (const Task *at = env->site->task->parent; at != NULL && at != loops[0]; at = at->parent) {
-        if (at->type == NULL || at->type->output_count > 0) index++;
+        bool is_later = task_is(at, "flow.WorkingDirectory");
+        if (at->type == NULL || (at->type->output_count > 0 && !is_later)) index++;
     }
     Str use = index == 0 ? STR("parent.taskrun.value")
                          : str_printf(env->check->arena, "parents[%u].taskrun.value", index);

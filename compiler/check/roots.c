@@ -215,6 +215,12 @@ static Place *taskrun_place(Env *env) {
         // Handlers of a loop: whether they have a value is not settled.
         if (task->group->list != TASKS_BODY) place->is_open = true;
     }
+    // The tasks of a WorkingDirectory have its value.
+    const Task *folder = task->parent;
+    if (folder != NULL && task_is(folder, "flow.WorkingDirectory") && folder->parent != NULL &&
+        task_is_loop(folder->parent)) {
+        add_loop_value(env, place, folder->parent);
+    }
     // A parent nobody knows may be a loop.
     for (const Task *at = task->parent; at != NULL; at = at->parent) {
         if (at->type == NULL || at->has_version) place->is_open = true;
@@ -224,7 +230,9 @@ static Place *taskrun_place(Env *env) {
 
 // Ancestors with a value or outputs of their own: what `parents` lists.
 static bool has_entry(const Task *task) {
-    if (task->type == NULL || task->type->output_count > 0) return true;
+    // A WorkingDirectory has its outputs when its tasks are over.
+    bool is_later = task_is(task, "flow.WorkingDirectory");
+    if (task->type == NULL || (task->type->output_count > 0 && !is_later)) return true;
     if ((task->type->flags & TYPE_OUTPUTS_OPEN) != 0) return true;
     return task->parent != NULL && (task_is_loop(task->parent) || task->parent->type == NULL);
 }

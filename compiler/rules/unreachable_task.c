@@ -7,8 +7,11 @@ static bool always_ends(const Task *task) {
     return task_run_if(task) == NULL && task_property(task, STR("condition")) == NULL;
 }
 
-// Lists whose tasks start together, or in an order of their own.
+// Not lists whose tasks start together, or in which a failure does not stop the next task.
 static bool is_ordered(const Task *parent, const TaskGroup *group) {
+    bool goes_on =
+        group->list == TASKS_ERRORS || group->list == TASKS_FINALLY || group->list == TASKS_AFTER;
+    if (goes_on) return false;
     if (parent == NULL) return group->list == TASKS_BODY;
     if (parent->type == NULL || task_is(parent, "flow.AllowFailure")) return false;
     return !task_is(parent, "flow.Parallel") && !task_is(parent, "flow.Dag") &&

@@ -106,6 +106,11 @@ typedef struct HostStart {
     void *user;  // the caller's
 } HostStart;
 
+// Stores the files below `start->workdir` that match the globs as objects of `start->run_id`: a map
+// of path to URI. In a plan: those named outright.
+MUST_CHECK Err host_take_files(Host *host, const HostStart *start, Value globs, Arena *arena,
+                               Value *out);
+
 // Begins an attempt; `ended` may be called before it returns (effect-free tasks always do): then it
 // gives NULL.
 HostTask *host_start(Host *host, const HostStart *start);

@@ -251,3 +251,12 @@ Err store_output_files(HostTask *task, Value globs, Arena *arena, Value *out) {
     }
     return err_none();
 }
+
+Err host_take_files(Host *host, const HostStart *start, Value globs, Arena *arena, Value *out) {
+    HostTask task = {.host = host, .start = *start, .workdir_fd = -1};
+    Err err = store_output_files(&task, globs, arena, out);
+    workdir_close(&task);
+    arena_release(&task.arena);
+    arena_release(&task.call);
+    return err;
+}

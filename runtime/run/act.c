@@ -25,10 +25,22 @@ static Value lines_of_file(Execution *execution, const Action *action, Value val
     return list;
 }
 
+// The outputs of a WorkingDirectory are no leaf.
+static Evaluated take_folder(Execution *execution, const Action *action) {
+    Evaluated result = {.is_ok = true};
+    Err err = folder_outputs(execution, action->run, turn_arena(execution), &result.value);
+    if (err.code == ERR_NONE) return result;
+    Str text = str_printf(turn_arena(execution), "outputFiles: %s", err.text);
+    return (Evaluated){.message = text};
+}
+
 static void act_evaluate(Execution *execution, const Action *action) {
     Scope scope = scope_of(execution, action);
+    bool is_folder = action->slot == SLOT_OUTPUTS && (scope.node->flags & NODE_WORKDIR) != 0 &&
+                     !run_id_is_zero(action->run);
     if (run_id_is_zero(action->run)) scope.node = NULL;
-    Evaluated result = run_evaluate(execution, action->leaf, &scope);
+    Evaluated result =
+        is_folder ? take_folder(execution, action) : run_evaluate(execution, action->leaf, &scope);
     if (execution->planner != NULL) planner_evaluated(execution, action, &result);
     if (result.is_ok) result.value = lines_of_file(execution, action, result.value);
     Event *event = turn_report(execution, EVENT_RESOLVED, action->run);

@@ -300,16 +300,48 @@ static bool is_first_in(Execution *execution, RunId run, Str folder) {
     return execution->planner != NULL || !path_exists(folder.ptr);
 }
 
+// What a WorkingDirectory was told: recorded, or a constant.
+static Value folder_properties(Execution *execution, const TaskRunView *view, Arena *arena) {
+    const PlanNode *node = &execution->artifact->plan.nodes[view->node];
+    const Value *resolved = engine_resolved(execution->engine, view->id, SLOT_PROPS);
+    if (resolved != NULL) return *resolved;
+    Scope scope = {.execution = execution, .arena = arena, .node = node, .run = view->id};
+    return run_evaluate(execution, node->leaf_props, &scope).value;
+}
+
 static Value shared_files(Attempt *attempt, const TaskRunView *view, Str folder) {
     Execution *execution = attempt->execution;
     const PlanNode *node = &execution->artifact->plan.nodes[view->node];
     if (node->leaf_props == PLAN_NONE || !is_first_in(execution, view->id, folder)) {
         return value_null();
     }
-    const Value *resolved = engine_resolved(execution->engine, view->id, SLOT_PROPS);
-    if (resolved != NULL) return *resolved;
-    Scope scope = {.execution = execution, .arena = &attempt->arena, .node = node, .run = view->id};
-    return run_evaluate(execution, node->leaf_props, &scope).value;
+    return folder_properties(execution, view, &attempt->arena);
+}
+
+static Str shared_folder(const Execution *execution, RunId run, Arena *arena) {
+    char id[33];
+    run_id_print(run, id);
+    Str work = path_join(arena, execution_folder(execution, arena), STR("work"));
+    return path_join(arena, work, str_from(id));
+}
+
+Err folder_outputs(Execution *execution, RunId run, Arena *arena, Value *out) {
+    TaskRunView view;
+    *out = value_null();
+    if (!engine_run(execution->engine, run, &view)) return err_none();
+    Value properties = folder_properties(execution, &view, arena);
+    const Value *globs = value_map_get(properties, STR("outputFiles"));
+    if (globs == NULL || globs->kind == VALUE_NULL) return err_none();
+    char id[33];
+    run_id_print(run, id);
+    HostStart start = {.task_id = view.task,
+                       .run_id = str_from(id),
+                       .workdir = shared_folder(execution, run, arena)};
+    Value files;
+    TRY(host_take_files(execution->host, &start, *globs, arena, &files));
+    *out = value_map(arena);
+    value_map_set(arena, *out, STR("outputFiles"), files);
+    return err_none();
 }
 
 static HostStart start_of(Attempt *attempt) {
@@ -338,10 +370,7 @@ static HostStart start_of(Attempt *attempt) {
     };
     TaskRunView view;
     if (shared_run(attempt, &view)) {
-        char id[33];
-        run_id_print(view.id, id);
-        Str work = path_join(arena, execution_folder(execution, arena), STR("work"));
-        start.workdir = path_join(arena, work, str_from(id));
+        start.workdir = shared_folder(execution, view.id, arena);
         start.shared = shared_files(attempt, &view, start.workdir);
     }
     return start;

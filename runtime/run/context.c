@@ -7,6 +7,7 @@
 
 #include "base/codec.h"
 #include "run/driver.h"
+#include "value/convert.h"
 #include "value/time.h"
 
 // A place below `outputs` or `tasks`.
@@ -88,6 +89,23 @@ static Value state_map(const TaskRunView *view, Arena *arena) {
     return map;
 }
 
+// A flowable that has begun has outputs, if only an empty map (in loops: under its own name, not
+// under those of the values); a task that was skipped has none.
+static Value outputs_value(const Place *place, const TaskRunView *view, Arena *arena) {
+    if (view->outputs != NULL) return *view->outputs;
+    const PlanNode *node = &engine_plan(place->scope->execution->engine)->nodes[view->node];
+    bool has_begun = view->state != STATE_CREATED && view->state != STATE_SKIPPED;
+    bool is_flowable = node->kind != NODE_TASK && node->kind != NODE_UPDATE;
+    bool has_map = has_begun && is_flowable && place->value_count == 0;
+    return has_map ? value_map(arena) : value_null();
+}
+
+static LeafRef outputs_ref(const Place *place, const TaskRunView *view) {
+    Value outputs = outputs_value(place, view, place->scope->arena);
+    if (outputs.kind == VALUE_NULL) return (LeafRef){.kind = LEAF_REF_ABSENT};
+    return ref_value(outputs);
+}
+
 static LeafRef look_up(Place *place) {
     Scope *scope = place->scope;
     TaskRunView view;
@@ -100,8 +118,7 @@ static LeafRef look_up(Place *place) {
             // What a planned task would put out is known in part: the rest is a placeholder.
             return ref_place(place);
         }
-        if (view.outputs != NULL) return ref_value(*view.outputs);
-        return (LeafRef){.kind = LEAF_REF_ABSENT};
+        return outputs_ref(place, &view);
     case LOOKUP_ABSENT:
         break;
     }
@@ -160,7 +177,7 @@ static Value whole_of_task(Place *place, Arena *arena) {
     case LOOKUP_FOUND:
         if (place->is_state) return state_map(&view, arena);
         if (place->scope->execution->planner != NULL) place->scope->touched = true;
-        return view.outputs == NULL ? value_null() : *view.outputs;
+        return outputs_value(place, &view, arena);
     case LOOKUP_LOOP:
         break;
     }
@@ -262,6 +279,13 @@ static Value taskrun_root(const Scope *scope, const TaskRunView *view) {
     if (view->iteration >= 0) {
         value_map_set(arena, map, STR("iteration"), value_int(view->iteration));
     }
+    // The tasks of a WorkingDirectory have its value.
+    const Engine *engine = scope->execution->engine;
+    TaskRunView folder;
+    if (!view->has_value && engine_run(engine, view->parent, &folder) && folder.has_value &&
+        (engine_plan(engine)->nodes[folder.node].flags & NODE_WORKDIR) != 0) {
+        value_map_set(arena, map, STR("value"), value_text(folder.value));
+    }
     // One batch of ForEachItem: its URI is the value of the frame.
     if (scope->node != NULL && scope->node->kind == NODE_ITEMS && !run_id_is_zero(scope->frame)) {
         FrameView frame;
@@ -315,8 +339,7 @@ static LeafRef item_root(const Scope *scope) {
     Value parents = value_list(scope->arena);
     Value item = value_null();
     FrameView frame = {.parent = scope->frame};
-    if (run_id_is_zero(scope->frame) &&
-        !engine_frame_of(engine, scope->run, &frame.value, &frame.index, &frame.parent)) {
+    if (run_id_is_zero(scope->frame) && !engine_frame_of(engine, scope->run, &frame)) {
         return (LeafRef){.kind = LEAF_REF_ABSENT};
     }
     if (run_id_is_zero(scope->frame)) item = frame_map(scope, &frame);
@@ -381,13 +404,91 @@ static LeafRef map_or_absent(const Value *map) {
     return ref_value(*map);
 }
 
+// --- inputs -------------------------------------------------------------------------------------
+
+// Between its processes Kestra writes values as JSON, and templates see what is read back:
+// durations as seconds, instants with six digits of a second, times with seconds.
+static Value as_seen(Value value, InputType type, InputType item, Arena *arena) {
+    Buffer text = {0};
+    int64_t nanoseconds = 0;
+    Instant instant;
+    if (type == INPUT_ARRAY && value.kind == VALUE_LIST) {
+        Value list = value_list(arena);
+        for (uint32_t i = 0; i < value.as.list->count; i++) {
+            value_list_add(arena, list,
+                           as_seen(value.as.list->items[i], item, INPUT_STRING, arena));
+        }
+        return list;
+    }
+    if (value.kind != VALUE_TEXT) return value;
+    if (type == INPUT_DURATION &&
+        duration_parse(value.as.text, false, &nanoseconds).code == ERR_NONE) {
+        return value_float((double)nanoseconds / 1e9);
+    }
+    if (type == INPUT_TIME && value.as.text.len == 5) {
+        return value_text(str_concat(arena, value.as.text, STR(":00")));
+    }
+    if (type != INPUT_DATETIME || instant_parse(value.as.text, &instant).code != ERR_NONE) {
+        return value;
+    }
+    instant_print(&text, (Instant){.seconds = instant.seconds});
+    Str whole = buffer_to_str(&text, arena);
+    buffer_release(&text);
+    return value_text(str_printf(arena, STR_FMT ".%06dZ",
+                                 STR_ARG(str_slice(whole, 0, whole.len - 1)),
+                                 (int)(instant.nanoseconds / 1000)));
+}
+
+static const Value *input_at(Value inputs, Str id) {
+    const Value *at = &inputs;
+    Str part = {0};
+    while (at != NULL && str_split(&id, '.', &part)) at = value_map_get(*at, part);
+    return at;
+}
+
+// The inputs of the execution, and the defaults of those it has not: an input whose condition is
+// not met is not among the execution's, but templates see its default.
+static Value seen_inputs(Execution *execution) {
+    const Plan *plan = &execution->artifact->plan;
+    Arena *arena = &execution->arena;
+    Value inputs = *engine_inputs(execution->engine);
+    Value flat = value_map(arena);
+    for (uint32_t i = 0; i < plan->input_count; i++) {
+        const PlanInput *input = &plan->inputs[i];
+        InputType type = (InputType)input->type;
+        InputType item = (InputType)input->item_type;
+        Str id = plan_text(plan, input->id);
+        const Value *given = input_at(inputs, id);
+        Value value = given == NULL ? value_null() : *given;
+        if (given == NULL && (input->defaults & PLAN_CONSTANT) != 0) {
+            Scope scope = {.execution = execution, .arena = arena};
+            Evaluated result = run_evaluate(execution, input->defaults, &scope);
+            Err err = value_convert_input(result.value, type, item, arena, &value);
+            if (!result.is_ok || err.code != ERR_NONE) continue;
+        } else if (given == NULL) {
+            continue;
+        }
+        value_map_set(arena, flat, id, as_seen(value, type, item, arena));
+    }
+    Value seen = value_copy(arena, inputs);
+    return run_merge(arena, seen, run_nest(arena, flat, false));
+}
+
+static LeafRef inputs_root(Execution *execution) {
+    if (execution->seen_inputs.kind == VALUE_NULL &&
+        engine_inputs(execution->engine)->kind == VALUE_MAP) {
+        execution->seen_inputs = seen_inputs(execution);
+    }
+    return map_or_absent(&execution->seen_inputs);
+}
+
 static LeafRef engine_root(Scope *scope, Str name) {
     const Engine *engine = scope->execution->engine;
     if (str_eq(name, STR("outputs")) || str_eq(name, STR("tasks"))) {
         Place place = {.scope = scope, .is_state = str_eq(name, STR("tasks"))};
         return ref_place(&place);
     }
-    if (str_eq(name, STR("inputs"))) return map_or_absent(engine_inputs(engine));
+    if (str_eq(name, STR("inputs"))) return inputs_root(scope->execution);
     if (str_eq(name, STR("trigger")) || str_eq(name, STR("schedule"))) {
         const Value *created = engine_created(engine);
         return map_or_absent(created == NULL ? NULL : value_map_get(*created, STR("trigger")));

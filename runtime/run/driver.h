@@ -84,7 +84,8 @@ struct Execution {
     LeafVm *vm;
     Secrets *secrets;
     Host *host;
-    Value variables;  // of the flow
+    Value variables;    // of the flow
+    Value seen_inputs;  // as templates see them; null until one does
     Value envs;
     int64_t owner;         // 0: looked at only
     int64_t last_seq;      // stored
@@ -243,6 +244,9 @@ void attempt_prepare(Execution *execution, const Action *action);
 void attempt_recover(Execution *execution, const Action *action);
 void attempt_launch(Attempt *attempt);
 void attempt_cancel(Execution *execution, const Action *action);
+// Puts the output files of a WorkingDirectory into storage: `outputFiles`, or null where it has
+// none.
+MUST_CHECK Err folder_outputs(Execution *execution, RunId run, Arena *arena, Value *out);
 void attempt_free_all(Execution *execution);
 Value run_mask_value(Execution *execution, Value value, Arena *arena);
 Str run_mask_text(Execution *execution, Str text, Arena *arena);

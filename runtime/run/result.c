@@ -6,18 +6,13 @@
 
 Str run_place(const Engine *engine, RunId run, Arena *arena) {
     Str place = {0};
-    Str value = {0};
-    int64_t index = 0;
-    RunId above = {0};
     FrameView frame;
-    bool is_inside = engine_frame_of(engine, run, &value, &index, &above);
+    bool is_inside = engine_frame_of(engine, run, &frame);
     while (is_inside) {
         // Not by printf, which ends at a NUL.
-        Str inner = str_concat(arena, value, str_concat(arena, STR("]"), place));
+        Str inner = str_concat(arena, frame.value, str_concat(arena, STR("]"), place));
         place = str_concat(arena, STR("["), inner);
-        is_inside = engine_frame(engine, above, &frame);
-        value = frame.value;
-        above = frame.parent;
+        is_inside = engine_frame(engine, frame.parent, &frame);
     }
     return place;
 }
@@ -76,22 +71,37 @@ static Value state_value(const StateChange *changes, uint32_t count, State curre
     return state;
 }
 
-// Attempts as the engine tells them; the last one stands for the run's own state.
+static Value attempt_value(Value state, Str message, Arena *arena) {
+    Value item = value_map(arena);
+    value_map_set(arena, item, STR("state"), state);
+    value_map_set(arena, item, STR("message"), text_or_null(message));
+    return item;
+}
+
+// Attempts as the engine tells them. What the engine does itself (flowables, Sleep, a task that is
+// skipped) has one, with the state of the run, as in Kestra.
 static Value attempts_value(const Execution *execution, const TaskRunView *view, Arena *arena) {
     Value attempts = value_list(arena);
     AttemptView attempt;
     int64_t now = runtime_now(execution->runtime);
+    if (view->attempts == 0 && view->state != STATE_CREATED) {
+        const StateChange *changes = NULL;
+        uint32_t count = engine_history(execution->engine, view->id, &changes);
+        if (count > 1 && changes[0].state == STATE_CREATED) {
+            changes++;
+            count--;
+        }
+        Value state = state_value(changes, count, view->state, now, arena);
+        value_list_add(arena, attempts, attempt_value(state, view->message, arena));
+    }
     for (uint32_t i = 0; engine_attempt_at(execution->engine, view->id, i, &attempt); i++) {
         StateChange changes[2] = {
             {STATE_RUNNING, attempt.started_ms},
             {attempt.state, attempt.ended_ms  }
         };
         uint32_t count = attempt.state == STATE_RUNNING ? 1 : 2;
-        Value item = value_map(arena);
-        value_map_set(arena, item, STR("state"),
-                      state_value(changes, count, changes[count - 1].state, now, arena));
-        value_map_set(arena, item, STR("message"), text_or_null(attempt.message));
-        value_list_add(arena, attempts, item);
+        Value state = state_value(changes, count, changes[count - 1].state, now, arena);
+        value_list_add(arena, attempts, attempt_value(state, attempt.message, arena));
     }
     return attempts;
 }

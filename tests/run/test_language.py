@@ -1,0 +1,188 @@
+"""What flows mean at run time, seen from outside: each flow is run, and its execution is looked at."""
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import flowtest
+
+CORE = "io.kestra.plugin.core."
+
+
+class Runs:
+    """An execution as JSON: outputs by task, in the order of the task runs."""
+
+    def __init__(self, execution):
+        self.execution = execution
+        self.state = execution["state"]["current"]
+        self.runs = execution["taskRunList"]
+
+    def of(self, task):
+        return [r for r in self.runs if r["taskId"] == task]
+
+    def values(self, task):
+        return [r["outputs"].get("value") for r in self.of(task)]
+
+    def states(self, task):
+        return [r["state"]["current"] for r in self.of(task)]
+
+    def log(self):
+        return [r["taskId"] for r in self.runs]
+
+
+def run(text, *options, folder=None, others=()):
+    """Compiles and runs a flow; `run` of a flow that is refused is a failure."""
+    for program in (flowtest.FLOWC, flowtest.FLOWRUN):
+        if not Path(program).exists():
+            flowtest.skip(f"{program} is not built")
+    if folder is None:
+        with flowtest.temporary() as made:
+            return run(text, *options, folder=Path(made), others=others)
+    for number, other in enumerate(others):
+        (folder / f"other{number}.yaml").write_text("namespace: test.language\n" + other.replace("core.", CORE))
+    source = folder / "flow.yaml"
+    source.write_text("id: flow\nnamespace: test.language\n" + text.replace("core.", CORE))
+    artifact = folder / "flow.flowc"
+    flowtest.run([flowtest.FLOWC, "compile", source, "-o", artifact, "--flows", folder], check=0)
+    done = flowtest.run([flowtest.FLOWRUN, "run", artifact, "--output", "json", "--state-dir", folder / "state", *options])
+    assert done.stdout, done.stderr
+    return Runs(json.loads(done.stdout))
+
+
+def same(got, want):
+    assert got == want, f"\n got {got}\nwant {want}"
+
+
+def test_a_working_directory_gives_its_files_before_finally():
+    it = run("""
+tasks:
+  - id: wd
+    type: core.flow.WorkingDirectory
+    inputFiles: {in.txt: "from {{ flow.id }}"}
+    outputFiles: ["*.out", "deep/**"]
+    tasks:
+      - id: sh
+        type: io.kestra.plugin.scripts.shell.Commands
+        taskRunner: {type: core.runner.Process}
+        commands: ["cat in.txt > a.out; mkdir -p deep/er; echo x > deep/er/y; echo z > not.this"]
+    finally:
+      - {id: fin, type: core.debug.Return, format: "{{ read(outputs.wd.outputFiles['a.out']) }}"}
+  - {id: after, type: core.debug.Return, format: "{{ outputs.wd.outputFiles | keys | join(' ') }}"}
+""")
+    same(it.state, "SUCCESS")
+    same(it.values("fin"), ["from flow"])
+    same(it.values("after"), ["a.out deep/er/y"])
+
+
+def test_a_working_directory_without_files_has_an_empty_map():
+    it = run("""
+tasks:
+  - id: wd
+    type: core.flow.WorkingDirectory
+    outputFiles: ["*.out"]
+    tasks: [{id: a, type: core.debug.Return, format: x}]
+""")
+    same(it.of("wd")[0]["outputs"], {"outputFiles": {}})
+
+
+def test_tasks_of_a_working_directory_have_its_value():
+    it = run("""
+tasks:
+  - id: each
+    type: core.flow.ForEach
+    values: [red, blue]
+    tasks:
+      - id: wd
+        type: core.flow.WorkingDirectory
+        tasks: [{id: a, type: core.debug.Return, format: "{{ taskrun.value }}"}]
+""")
+    same(it.values("a"), ["red", "blue"])
+
+
+def test_templates_see_inputs_as_they_come_back_from_json():
+    it = run("""
+inputs:
+  - {id: n, type: INT, defaults: 1}
+  - {id: in.d, type: DURATION, defaults: PT1H30M}
+  - {id: t, type: TIME, defaults: "07:08"}
+  - {id: i, type: DATETIME, defaults: "2024-05-06T07:08:09.5Z"}
+  - {id: a, type: ARRAY, itemType: DURATION, defaults: [PT1S]}
+  - {id: off, type: STRING, defaults: "its default", dependsOn: {inputs: [n], condition: "{{ inputs.n > 5 }}"}}
+tasks:
+  - {id: r, type: core.debug.Return, format: "{{ inputs.in.d }} {{ inputs.t }} {{ inputs.i }} {{ inputs.a }} {{ inputs.off }}"}
+  - {id: s, type: core.flow.Sleep, duration: "{{ inputs.a[0] / 100 }}"}
+""")
+    same(it.values("r"), ["5400.0 07:08:00 2024-05-06T07:08:09.500000Z [1.0] its default"])
+    same(it.execution["inputs"]["in"]["d"], "PT1H30M")
+    assert "off" not in it.execution["inputs"]
+
+
+def test_flowables_have_outputs_and_one_attempt():
+    it = run("""
+tasks:
+  - id: seq
+    type: core.flow.Sequential
+    tasks: [{id: a, type: core.debug.Return, format: "{{ outputs.seq is defined }}"}]
+  - {id: skipped, type: core.debug.Return, format: x, runIf: "{{ flow.id == 'other' }}"}
+  - {id: b, type: core.debug.Return, format: "{{ outputs.seq is defined }} {{ outputs.skipped is defined }}"}
+""")
+    same(it.values("a") + it.values("b"), ["true", "true false"])
+    same([[a["state"]["current"] for a in r["attempts"]] for r in it.runs], [["SUCCESS"], ["SUCCESS"], ["SKIPPED"], ["SUCCESS"]])
+
+
+def test_passes_have_numbers_and_a_maximum_counts_one_more():
+    it = run("""
+tasks:
+  - id: until
+    type: core.flow.LoopUntil
+    condition: "{{ outputs.a.value == 'never' }}"
+    checkFrequency: {interval: PT0.01S, maxIterations: 3}
+    tasks: [{id: a, type: core.debug.Return, format: "{{ taskrun.iteration }} {{ outputs.until.iterationCount }}"}]
+""")
+    same(it.state, "SUCCESS")
+    same(it.values("a"), ["2 3"])
+    same([it.of("until")[0]["iteration"], it.of("until")[0]["outputs"]["iterationCount"]], [2, 4])
+
+
+def test_a_loop_over_a_map_has_keys_and_parents():
+    it = run("""
+tasks:
+  - id: outer
+    type: core.flow.Loop
+    values: [p, q]
+    tasks:
+      - id: inner
+        type: core.flow.Loop
+        values: {k: 1, l: {m: 2}}
+        tasks: [{id: a, type: core.debug.Return, format: "{{ item.key }}={{ item.value }} of {{ item.parent.value }}"}]
+""")
+    same(it.values("a"), ["k=1 of p", 'l={"m":2} of p', "k=1 of q", 'l={"m":2} of q'])
+
+
+def test_a_pause_says_how_it_was_over():
+    it = run("""
+tasks:
+  - {id: warns, type: core.flow.Pause, pauseDuration: PT0.05S, behavior: WARN}
+  - {id: goes, type: core.flow.Pause, pauseDuration: PT0.05S}
+  - {id: fails, type: core.flow.Pause, timeout: PT0.05S}
+""")
+    same([it.of(t)[0]["outputs"]["resumed"]["to"] for t in ("warns", "goes", "fails")], ["WARNING", "SUCCESS", "FAILED"])
+
+
+def test_a_switch_without_a_case_says_its_value():
+    it = run("""
+tasks:
+  - {id: sw, type: core.flow.Switch, value: "{{ flow.id }}", cases: {other: [{id: a, type: core.debug.Return, format: x}]}}
+""")
+    same([it.state, it.of("sw")[0]["outputs"]], ["FAILED", {"value": "flow", "defaults": True}])
+
+
+def test_a_subflow_that_is_not_waited_for_was_created():
+    child = "id: child\ntasks: [{id: c, type: core.debug.Return, format: x}]\n"
+    it = run("tasks: [{id: s, type: core.flow.Subflow, namespace: test.language, flowId: child, wait: false}]\n", others=[child])
+    same(it.of("s")[0]["outputs"]["state"], "CREATED")
+
+
+if __name__ == "__main__":
+    flowtest.main()
