@@ -84,7 +84,8 @@ static Value attempts_value(const Execution *execution, const TaskRunView *view,
     Value attempts = value_list(arena);
     AttemptView attempt;
     int64_t now = runtime_now(execution->runtime);
-    if (view->attempts == 0 && view->state != STATE_CREATED) {
+    bool has_begun = view->state != STATE_CREATED && view->state != STATE_PAUSED;
+    if (view->attempts == 0 && has_begun) {
         const StateChange *changes = NULL;
         uint32_t count = engine_history(execution->engine, view->id, &changes);
         if (count > 1 && changes[0].state == STATE_CREATED) {
