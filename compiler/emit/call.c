@@ -313,6 +313,21 @@ static Operand render_constant(Emitter *emitter, const Expr *expr, Str text, boo
     return result;
 }
 
+// `{{ "{{ x }}" }}`: code in the code of a template.
+static bool has_nested_code(Str text) {
+    bool is_open = false;
+    for (size_t at = 0; at + 1 < text.len; at++) {
+        bool opens = text.ptr[at] == '{' && (text.ptr[at + 1] == '{' || text.ptr[at + 1] == '%');
+        bool closes = text.ptr[at + 1] == '}' && (text.ptr[at] == '}' || text.ptr[at] == '%');
+        if (opens && is_open) return true;
+        if (opens || closes) {
+            is_open = opens;
+            at++;
+        }
+    }
+    return false;
+}
+
 Operand emit_render(Emitter *emitter, const Expr *expr) {
     const Builtin *row = builtin_find(BUILTIN_FUNCTION, expr->text);
     Arguments arguments = {0};
@@ -321,6 +336,12 @@ Operand emit_render(Emitter *emitter, const Expr *expr) {
         return operand_lua(emitter, "rt.null");
     }
     const Expr *value = arguments.items[0]->value;
+    bool has_mode = arguments.count > 1 && arguments.items[1] != NULL;
+    // flowc eval renders when it runs what may give a template again, or not be recursive.
+    bool is_known = value->kind == EXPR_TEXT && !has_nested_code(value->text) && !has_mode;
+    if (emitter->flow == NULL && row->run != NULL && !is_known) {
+        return emit_builtin(emitter, expr, BUILTIN_FUNCTION, NULL);
+    }
     bool again = str_eq(expr->text, STR("render"));
     if (arguments.count > 1 && arguments.items[1] != NULL) {
         const Expr *recursive = arguments.items[1]->value;
@@ -334,9 +355,6 @@ Operand emit_render(Emitter *emitter, const Expr *expr) {
     const Node *node = variable_node(emitter, value);
     if (node != NULL && node != emitter->flow->variables) {
         return rendered_node(emitter, node, again);
-    }
-    if (emitter->flow == NULL && row->run != NULL) {
-        return emit_builtin(emitter, expr, BUILTIN_FUNCTION, NULL);
     }
     Diag *diag = emit_error(emitter, "E0401", value->span,
                             "'" STR_FMT "' needs a text that is known when the flow is compiled",

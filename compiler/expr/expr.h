@@ -136,6 +136,8 @@ typedef struct Template {
 
 // True where a text needs parsing at all: it has `{{`, `{%` or `{#`.
 bool template_has_code(Str text);
+// The next raw section at or behind `from`: with its tags, and what stands between them.
+bool template_next_raw(Str text, size_t from, Str *whole, Str *inside);
 // What can be said of a scalar without code: `{ inputs.x }}`, which is printed as text (W0314).
 // template_parse() looks for it too.
 void template_check_text(const Node *scalar, Diags *diags);

@@ -185,7 +185,8 @@ static Piece read_comment(Str text, size_t start) {
     return piece;
 }
 
-// `{%` dashes WORD dashes `%}` at `at`: offset behind it, or STR_NOT_FOUND.
+// `{%` dashes WORD dashes `%}` at `at`: offset behind it, or STR_NOT_FOUND. *has_dash tells of the
+// dashes in front of the word.
 static size_t bare_tag_end(Str text, size_t at, Str word, bool *has_dash) {
     if (!has_pair(text, at, '{', '%')) return STR_NOT_FOUND;
     size_t dash = at + 2;
@@ -218,6 +219,8 @@ static bool read_literal(Str text, size_t start, Piece *out) {
         out->to = (uint32_t)at;
         out->end = (uint32_t)end;
         if (!is_verbatim) return true;
+        // raw trims nothing; verbatim what stands behind it, as other tags do.
+        out->trims_right = text.ptr[end - 3] == '-';
         out->from = (uint32_t)skip_space(str_slice(text, 0, at), from);
         while (has_dash && out->to > out->from && is_template_space(text.ptr[out->to - 1])) {
             out->to--;
@@ -227,6 +230,19 @@ static bool read_literal(Str text, size_t start, Piece *out) {
     out->fault = FAULT_UNCLOSED;
     out->to = out->end = (uint32_t)text.len;
     return true;
+}
+
+bool template_next_raw(Str text, size_t from, Str *whole, Str *inside) {
+    for (size_t at = str_find(text, STR("{%"), from); at != STR_NOT_FOUND;
+         at = str_find(text, STR("{%"), at + 2)) {
+        Piece piece;
+        if (bare_tag_end(text, at, STR("raw"), NULL) == STR_NOT_FOUND) continue;
+        if (!read_literal(text, at, &piece) || piece.fault != FAULT_NONE) return false;
+        *whole = str_slice(text, at, piece.end);
+        *inside = str_slice(text, piece.from, piece.to);
+        return true;
+    }
+    return false;
 }
 
 static void trim(Str text, Pieces *pieces) {

@@ -247,8 +247,58 @@ static LeafStatus answer_read(Eval *eval, LeafRun *run) {
     return leaf_answer(run, *found);
 }
 
+// Raw sections stay as they are from one rendering to the next: a mark that no template is made of
+// stands for each of them.
+static Str hide_raw(Arena *arena, Str text) {
+    Buffer out = {0};
+    Str whole, inside;
+    size_t from = 0;
+    while (template_next_raw(text, from, &whole, &inside)) {
+        const size_t at = (size_t)(whole.ptr - text.ptr);
+        buffer_add(&out, str_slice(text, from, at));
+        buffer_add_char(&out, '\x01');
+        for (size_t i = 0; i < inside.len; i++) {
+            buffer_printf(&out, "%02x", (unsigned)(unsigned char)inside.ptr[i]);
+        }
+        buffer_add_char(&out, '\x02');
+        from = at + whole.len;
+    }
+    buffer_add(&out, str_slice(text, from, text.len));
+    const Str hidden = buffer_to_str(&out, arena);
+    buffer_release(&out);
+    return hidden;
+}
+
+static int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static Str show_raw(Arena *arena, Str text) {
+    Buffer out = {0};
+    for (size_t at = 0; at < text.len; at++) {
+        const size_t end = text.ptr[at] == '\x01' ? str_find_char(text, '\x02', at) : STR_NOT_FOUND;
+        if (end == STR_NOT_FOUND) {
+            buffer_add_char(&out, text.ptr[at]);
+            continue;
+        }
+        for (at++; at + 1 < end; at += 2) {
+            const int high = hex_digit(text.ptr[at]), low = hex_digit(text.ptr[at + 1]);
+            if (high >= 0 && low >= 0) buffer_add_char(&out, (char)(high * 16 + low));
+        }
+        at = end;
+    }
+    const Str shown = buffer_to_str(&out, arena);
+    buffer_release(&out);
+    return shown;
+}
+
 static bool render_recursively(Eval *eval, Value expression, Value *out) {
     Value now = expression;
+    Str whole, inside;
+    const bool has_raw =
+        now.kind == VALUE_TEXT && template_next_raw(now.as.text, 0, &whole, &inside);
+    if (has_raw) now = value_text(hide_raw(eval->arena, now.as.text));
     for (uint32_t i = 0; i < RECURSION_MAX; i++) {
         Value next = value_null();
         const bool is_text = now.kind == VALUE_TEXT;
@@ -260,6 +310,9 @@ static bool render_recursively(Eval *eval, Value expression, Value *out) {
             (is_text && (next.kind != VALUE_TEXT || !template_has_code(next.as.text)));
         now = next;
         if (is_done) break;
+    }
+    if (has_raw && now.kind == VALUE_TEXT) {
+        now = value_text(show_raw(eval->arena, now.as.text));
     }
     *out = now;
     return true;
@@ -433,7 +486,16 @@ static bool convert_value(Eval *eval) {
              str_printf(eval->arena, "unknown type '" STR_FMT "'", STR_ARG(type)));
         return false;
     }
-    const Err err = value_convert(in, to, eval->arena, &eval->answer->value);
+    Value *out = &eval->answer->value;
+    const Err err = value_convert(in, to, eval->arena, out);
+    const bool is_long =
+        !str_eq_ignore_case(type, STR("integer")) && !str_eq_ignore_case(type, STR("int"));
+    if (err.code == ERR_NONE && !is_long && out->kind == VALUE_INT &&
+        (out->as.integer > INT32_MAX || out->as.integer < INT32_MIN)) {
+        fail(eval, "value", (Str){0},
+             STR("the integer does not fit into 32 bits: use the type long"));
+        return false;
+    }
     if (err.code == ERR_NONE) return true;
     fail(eval, "value", (Str){0}, str_from(err.text));
     return false;

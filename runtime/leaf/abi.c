@@ -252,6 +252,10 @@ static int rt_iter(lua_State *L) {
         lua_pushcclosure(L, secret_item, 1);
         return 2;
     }
+    if (kind == KIND_MAP && leaf_has_meta(L, 1, META_ENTRY)) {
+        leaf_raise(L, LEAF_ERROR_TYPE,
+                   "'for' does not go over one member of a map: take its '.value'");
+    }
     if (kind != KIND_LIST && kind != KIND_MAP) {
         leaf_raise(L, LEAF_ERROR_TYPE, "'for' goes over a list or a map, not over %s",
                    leaf_kind_text(kind));

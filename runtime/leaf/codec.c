@@ -4,6 +4,20 @@
 #include "leaf/machine.h"
 
 // Bytes as text: what is no UTF-8 becomes U+FFFD, as Java's String does it.
+// How many bytes of a broken sequence one U+FFFD stands for: those that could have begun a
+// character, as Java reads them.
+static size_t broken_length(Str bytes, size_t start) {
+    const unsigned char *at = (const unsigned char *)bytes.ptr + start;
+    size_t left = bytes.len - start, more = at[0] >= 0xF0 ? 3 : at[0] >= 0xE0 ? 2 : 0;
+    if (more == 0 || at[0] > 0xF4 || left < 2) return 1;
+    unsigned char least = at[0] == 0xE0 ? 0xA0 : at[0] == 0xF0 ? 0x90 : 0x80;
+    unsigned char most = at[0] == 0xF4 ? 0x8F : 0xBF;  // 0xED stands for half a pair: three bytes
+    if (at[1] < least || at[1] > most) return 1;
+    size_t length = 2;
+    while (length <= more && length < left && (at[length] & 0xC0) == 0x80) length++;
+    return length;
+}
+
 void leaf_push_bytes(lua_State *L, Str bytes) {
     if (utf8_find_invalid(bytes) == STR_NOT_FOUND) {
         leaf_push_str(L, bytes);
@@ -14,6 +28,7 @@ void leaf_push_bytes(lua_State *L, Str bytes) {
         size_t start = at;
         if (utf8_next(bytes, &at) == UTF8_INVALID) {
             buffer_add(out, STR("\xef\xbf\xbd"));
+            at = start + broken_length(bytes, start);
         } else {
             buffer_add(out, str_slice(bytes, start, at));
         }

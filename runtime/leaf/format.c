@@ -158,6 +158,51 @@ static void print_integer(lua_State *L, int index, const Spec *spec, Buffer *out
     print_signed(out, str_from(text), false, spec);
 }
 
+// A number in general form: digits where its size allows, else an exponent.
+static void print_general(Buffer *out, Decimal decimal, const Spec *spec, bool *has_exponent) {
+    int precision = spec->precision < 0 ? 6 : spec->precision == 0 ? 1 : spec->precision;
+    round_half_up(&decimal, precision);
+    *has_exponent = decimal.count > 0 && (decimal.point < -3 || decimal.point > precision);
+    if (*has_exponent) {
+        print_scientific(out, decimal, precision - 1, spec->conversion == 'G' ? 'E' : 'e');
+    } else {
+        print_fixed(out, decimal, precision - (decimal.count == 0 ? 1 : decimal.point));
+    }
+}
+
+// Java's form of `%a`: no plus in the exponent, one digit behind the point at least.
+static void print_hexadecimal(double real, const Spec *spec, Buffer *out) {
+    char text[PRECISION_MAX + 64];
+    int precision = spec->precision == 0 ? 1 : spec->precision;
+    if (precision < 0) {
+        snprintf(text, sizeof text, "%a", fabs(real));
+    } else {
+        snprintf(text, sizeof text, "%.*a", precision, fabs(real));
+    }
+    Str rest = str_from(text);
+    size_t exponent = str_find_char(rest, 'p', 0);
+    Buffer digits = {0}, number = {0};
+    buffer_add(&digits, str_slice(rest, 2, exponent));
+    if (str_find_char(rest, '.', 0) == STR_NOT_FOUND) buffer_add(&digits, STR(".0"));
+    buffer_add_char(&digits, 'p');
+    Str power = str_slice(rest, exponent + 1, rest.len);
+    buffer_add(&digits, power.ptr[0] == '+' ? str_slice(power, 1, power.len) : power);
+    Str sign = signbit(real) ? STR("-") : spec->plus ? STR("+") : spec->blank ? STR(" ") : (Str){0};
+    buffer_add(&number, sign);
+    buffer_add(&number, STR("0x"));
+    size_t taken = number.len + digits.len;
+    if (spec->zero && spec->width > 0 && (size_t)spec->width > taken) {
+        buffer_add_repeat(&number, '0', (size_t)spec->width - taken);
+    }
+    buffer_add(&number, buffer_str(&digits));
+    for (size_t i = 0; spec->conversion == 'A' && i < number.len; i++) {
+        number.ptr[i] = (char)toupper((unsigned char)number.ptr[i]);
+    }
+    pad(out, buffer_str(&number), spec);
+    buffer_release(&digits);
+    buffer_release(&number);
+}
+
 static void print_real(lua_State *L, int index, const Spec *spec, Buffer *out) {
     if (leaf_kind(L, index) != KIND_FLOAT) wrong_argument(L, index, spec->conversion);
     double real = lua_tonumber(L, index);
@@ -168,11 +213,19 @@ static void print_real(lua_State *L, int index, const Spec *spec, Buffer *out) {
                      &plain);
         return;
     }
+    if (spec->conversion == 'a' || spec->conversion == 'A') {
+        print_hexadecimal(real, spec, out);
+        return;
+    }
     Decimal decimal = decimal_of(real);
     int precision = spec->precision < 0 ? 6 : spec->precision;
     Buffer text = {0};
     if (spec->conversion == 'f') {
         print_fixed(&text, decimal, precision);
+    } else if (spec->conversion == 'g' || spec->conversion == 'G') {
+        bool has_exponent = false;
+        print_general(&text, decimal, spec, &has_exponent);
+        if (has_exponent) plain.group = false;
     } else {
         print_scientific(&text, decimal, precision, spec->conversion);
         plain.group = false;
@@ -181,8 +234,90 @@ static void print_real(lua_State *L, int index, const Spec *spec, Buffer *out) {
     buffer_release(&text);
 }
 
+// Java's hash code: what `%h` shows.
+static uint32_t hash_of_text(Str text) {
+    uint32_t hash = 0;
+    for (size_t at = 0; at < text.len;) {
+        uint32_t point = utf8_next(text, &at);
+        if (point >= 0x10000) {
+            hash = hash * 31 + (0xd800 + ((point - 0x10000) >> 10));
+            point = 0xdc00 + ((point - 0x10000) & 0x3ff);
+        }
+        hash = hash * 31 + point;
+    }
+    return hash;
+}
+
+static uint32_t fold_bits(uint64_t bits) {
+    return (uint32_t)(bits ^ bits >> 32);
+}
+
+static uint32_t hash_of(lua_State *L, int index, int depth) {
+    index = lua_absindex(L, index);
+    luaL_checkstack(L, 6, NULL);
+    if (depth > VALUE_DEPTH_MAX) leaf_raise(L, LEAF_ERROR_LIMIT, "a value is nested too deeply");
+    Kind kind = leaf_kind(L, index);
+    if (kind == KIND_BOOL) return lua_toboolean(L, index) ? 1231 : 1237;
+    if (kind == KIND_INT) return fold_bits((uint64_t)lua_tointeger(L, index));
+    if (kind == KIND_NULL) return 0;
+    if (kind == KIND_FLOAT) {
+        double real = lua_tonumber(L, index);
+        uint64_t bits;
+        memcpy(&bits, &real, sizeof bits);
+        return fold_bits(bits);
+    }
+    if (kind != KIND_LIST && kind != KIND_MAP) {
+        lua_pushvalue(L, index);
+        uint32_t hash = hash_of_text(leaf_to_str(L, -1));
+        lua_pop(L, 1);
+        return hash;
+    }
+    leaf_force(L, index);
+    size_t count = lua_rawlen(L, index);
+    leaf_charge(L, count);
+    uint32_t hash = kind == KIND_LIST;
+    for (size_t i = 0; i < count; i++) {
+        int top = lua_gettop(L);
+        if (kind == KIND_LIST) {
+            leaf_push_item(L, index, i);
+            hash = hash * 31 + hash_of(L, -1, depth + 1);
+        } else {
+            leaf_push_member(L, index, i);
+            hash += hash_of(L, -2, depth + 1) ^ hash_of(L, -1, depth + 1);
+        }
+        lua_settop(L, top);
+    }
+    return hash;
+}
+
+static const char *hexadecimal(uint32_t number, char out[9]) {
+    snprintf(out, 9, "%x", number);
+    return out;
+}
+
+// Of a code point, or a text of one character.
+static void push_character(lua_State *L, int index, char conversion) {
+    Kind kind = leaf_kind(L, index);
+    if (kind == KIND_INT) {
+        int64_t point = lua_tointeger(L, index);
+        if (point < 0 || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) {
+            wrong_argument(L, index, conversion);
+        }
+        Buffer *out = leaf_scratch(L);
+        char bytes[4];
+        buffer_add_bytes(out, bytes, utf8_put((uint32_t)point, bytes));
+        leaf_push_scratch(L);
+        return;
+    }
+    size_t end = 0;
+    if (kind != KIND_TEXT || leaf_str(L, index).len == 0) wrong_argument(L, index, conversion);
+    (void)utf8_next(leaf_str(L, index), &end);
+    if (end != leaf_str(L, index).len) wrong_argument(L, index, conversion);
+    lua_pushvalue(L, index);
+}
+
 static void print_text(lua_State *L, int index, const Spec *spec, Buffer *out) {
-    bool is_upper = spec->conversion == 'S' || spec->conversion == 'B';
+    bool is_upper = strchr("SBHC", spec->conversion) != NULL;
     Kind kind = leaf_kind(L, index);
     lua_pushvalue(L, index);
     if (spec->conversion == 'b' || spec->conversion == 'B') {
@@ -191,6 +326,12 @@ static void print_text(lua_State *L, int index, const Spec *spec, Buffer *out) {
         lua_replace(L, -2);
     } else if (kind == KIND_NULL) {
         lua_pushliteral(L, "null");
+        lua_replace(L, -2);
+    } else if (spec->conversion == 'h' || spec->conversion == 'H') {
+        lua_pushfstring(L, "%s", hexadecimal(hash_of(L, index, 0), (char[9]){0}));
+        lua_replace(L, -2);
+    } else if (spec->conversion == 'c' || spec->conversion == 'C') {
+        push_character(L, index, spec->conversion);
         lua_replace(L, -2);
     }
     Str text = leaf_to_str(L, -1), cut = text;
@@ -281,12 +422,74 @@ static void read_spec(lua_State *L, Str pattern, size_t *at, Spec *spec, int *ar
     spec->conversion = pattern.ptr[(*at)++];
 }
 
-static void print_spec(lua_State *L, Str pattern, const Spec *spec, int index, Buffer *out) {
+// What Java refuses: flags and precisions that mean nothing for a conversion.
+static void check_spec(lua_State *L, Str pattern, const Spec *spec) {
+    static const struct {
+        const char *conversions, *flags;
+        bool has_precision;
+    } rows[] = {
+        {"sSbBhH", "-",       true },
+        {"cC",     "-",       false},
+        {"d",      "-0+ ,(",  false},
+        {"oxX",    "-0#",     false},
+        {"eE",     "-0+ (#",  true },
+        {"f",      "-0+ ,(#", true },
+        {"gG",     "-0+ ,(",  true },
+        {"aA",     "-0+ #",   true },
+        {"%",      "-",       false},
+        {"n",      "",        false},
+    };
+    const struct {
+        char flag;
+        bool is_set;
+    } flags[] = {
+        {'-', spec->left     },
+        {'0', spec->zero     },
+        {'+', spec->plus     },
+        {' ', spec->blank    },
+        {',', spec->group    },
+        {'(', spec->brackets },
+        {'#', spec->alternate}
+    };
+    if ((spec->left || spec->zero) && spec->width < 0) {
+        bad_pattern(L, pattern, "has a flag '-' or '0' without a width");
+    }
+    if ((spec->left && spec->zero) || (spec->plus && spec->blank)) {
+        bad_pattern(L, pattern, "has two flags that exclude each other");
+    }
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        if (strchr(rows[i].conversions, spec->conversion) == NULL) continue;
+        for (size_t k = 0; k < COUNT(flags); k++) {
+            if (flags[k].is_set && strchr(rows[i].flags, flags[k].flag) == NULL) {
+                bad_pattern(L, pattern, "has a flag that means nothing for its conversion");
+            }
+        }
+        if (spec->precision >= 0 && !rows[i].has_precision) {
+            bad_pattern(L, pattern, "has a precision for a conversion that takes none");
+        }
+        if (spec->conversion == 'n' && spec->width >= 0) {
+            bad_pattern(L, pattern, "has a width for '%n'");
+        }
+    }
+}
+
+static void print_spec(lua_State *L, const Spec *spec, int index, Buffer *out) {
+    if (leaf_kind(L, index) == KIND_NULL && isalpha((unsigned char)spec->conversion) &&
+        strchr("bB", spec->conversion) == NULL) {
+        Spec plain = *spec;
+        plain.conversion = isupper((unsigned char)spec->conversion) ? 'S' : 's';
+        print_text(L, index, &plain, out);
+        return;
+    }
     switch (spec->conversion) {
     case 's':
     case 'S':
     case 'b':
     case 'B':
+    case 'h':
+    case 'H':
+    case 'c':
+    case 'C':
         print_text(L, index, spec, out);
         return;
     case 'd':
@@ -298,17 +501,20 @@ static void print_spec(lua_State *L, Str pattern, const Spec *spec, int index, B
     case 'f':
     case 'e':
     case 'E':
+    case 'g':
+    case 'G':
+    case 'a':
+    case 'A':
         print_real(L, index, spec, out);
         return;
     default:
         break;
     }
-    bool is_known = strchr("cCgGaAhHtT", spec->conversion) != NULL;
-    leaf_raise(L, is_known ? LEAF_ERROR_UNKNOWN : LEAF_ERROR_VALUE,
-               is_known ? "'%%%c' of 'format' is not supported"
-                        : "'%%%c' means nothing in a pattern of 'format'",
+    if (spec->conversion == 't' || spec->conversion == 'T') {
+        leaf_raise(L, LEAF_ERROR_UNKNOWN, "'format' writes no dates: use the filter 'date'");
+    }
+    leaf_raise(L, LEAF_ERROR_VALUE, "'%%%c' means nothing in a pattern of 'format'",
                isprint((unsigned char)spec->conversion) ? spec->conversion : '?');
-    (void)pattern;
 }
 
 static int format(lua_State *L) {
@@ -326,6 +532,7 @@ static int format(lua_State *L) {
         int argument;
         read_spec(L, pattern, &at, &spec, &argument);
         leaf_charge(L, 4);
+        check_spec(L, pattern, &spec);
         if (spec.conversion == 'n') {
             buffer_add_char(out, '\n');
         } else if (spec.conversion == '%') {
@@ -336,7 +543,7 @@ static int format(lua_State *L) {
                 bad_pattern(L, pattern, "needs more arguments than were given");
             }
             last = index;
-            print_spec(L, pattern, &spec, index, out);
+            print_spec(L, &spec, index, out);
         }
         leaf_check_size(L, out);
     }
@@ -354,6 +561,7 @@ const Builtin leaf_builtins_format[] = {
      .run = format,
      .text = "The input as a pattern (`%s`, `%05d`, `%.2f`, …), filled with the arguments.",
      .examples = "{{ '%s has %05.1f' | format('a', 2.25) }} => a has 002.3\n"
-                 "{{ '%2$s-%1$s' | format('x', 'y') }} => y-x"},
+                 "{{ '%2$s-%1$s' | format('x', 'y') }} => y-x\n"
+                 "{{ '%,d %.3g %c %h' | format(12345, 0.1, 65, 'a') }} => 12,345 0.100 A 61"},
     {.name = NULL},
 };

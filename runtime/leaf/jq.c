@@ -372,6 +372,7 @@ typedef struct Run {
     lua_State *L;
     int tries;  // how many `?` surround
     bool is_failed;
+    bool drops_nulls;  // of maps: of the JSON that Kestra makes of a value
 } Run;
 
 static bool evaluate(Run *run, const JqNode *node, int input, int out);
@@ -467,6 +468,10 @@ static bool eval_iterate(Run *run, int input, int out) {
             add(run, out);
         } else {
             leaf_push_member(L, input, i);
+            if (run->drops_nulls && leaf_kind(L, -1) == KIND_NULL) {
+                lua_pop(L, 2);
+                continue;
+            }
             add(run, out);
             lua_pop(L, 1);
         }
@@ -487,7 +492,8 @@ static void eval_recurse(Run *run, int input, int out, int depth) {
         } else {
             leaf_push_member(L, input, i);
         }
-        eval_recurse(run, lua_gettop(L), out, depth + 1);
+        bool is_dropped = kind == KIND_MAP && run->drops_nulls && leaf_kind(L, -1) == KIND_NULL;
+        if (!is_dropped) eval_recurse(run, lua_gettop(L), out, depth + 1);
         lua_pop(L, kind == KIND_LIST ? 1 : 2);
     }
 }
@@ -583,15 +589,17 @@ static int jq(lua_State *L) {
     const JqNode *program = NULL;
     Err err = parse(leaf_str(L, FIRST_PARAM), arena, &program);
     if (err.code == ERR_LIMIT) leaf_raise_err(L, LEAF_ERROR_VALUE, &err);
-    if (leaf_kind(L, FIRST_ARG) == KIND_TEXT) {
+    // A value becomes JSON first, without the members of maps that are null; a text is JSON.
+    bool is_text = leaf_kind(L, FIRST_ARG) == KIND_TEXT;
+    if (is_text) {
         leaf_push_json(L, leaf_str(L, FIRST_ARG), LEAF_ERROR_VALUE,
                        "'jq' takes a value or JSON text, and this text is not JSON");
         lua_replace(L, FIRST_ARG);
     }
-    if (err.code != ERR_NONE) return jq_whole(L, FIRST_ARG, FIRST_PARAM, &err);
+    if (err.code != ERR_NONE) return jq_whole(L, FIRST_ARG, FIRST_PARAM, !is_text, &err);
     lua_settop(L, FIRST_PARAM);  // the nodes' names are bytes of the program
     leaf_new_list(L, 1);
-    Run run = {.L = L};
+    Run run = {.L = L, .drops_nulls = !is_text};
     (void)evaluate(&run, program, FIRST_ARG, FIRST_PARAM + 1);
     lua_settop(L, FIRST_PARAM + 1);
     return 1;

@@ -77,12 +77,13 @@ static Str as_list(Buffer *lines) {
     return buffer_str(lines);
 }
 
-static void write_input(lua_State *L, int input, Buffer *out) {
+static void write_input(lua_State *L, int input, bool drops_nulls, Buffer *out) {
     LeafVm *vm = vm_of(L);
     Arena own = {0};
     Value value;
     Err err = leaf_to_value(L, input, &own, &value);
-    if (err.code == ERR_NONE) json_write(out, value, JSON_COMPACT, 0);
+    if (err.code == ERR_NONE)
+        json_write(out, value, JSON_COMPACT, drops_nulls ? JSON_DROP_NULLS : 0);
     arena_release(&own);
     if (err.code != ERR_NONE) leaf_raise_err(L, LEAF_ERROR_VALUE, &err);
     if (out->len > vm->limits.bytes) {
@@ -91,7 +92,7 @@ static void write_input(lua_State *L, int input, Buffer *out) {
     }
 }
 
-int jq_whole(lua_State *L, int input, int program, const Err *paths) {
+int jq_whole(lua_State *L, int input, int program, bool drops_nulls, const Err *paths) {
     LeafVm *vm = vm_of(L);
     bool uses_clock;
     const JqQuestion scanned = {.program = leaf_str(L, program)};
@@ -103,7 +104,7 @@ int jq_whole(lua_State *L, int input, int program, const Err *paths) {
                    "the protected memory; use a path, or take the part with the 'key' of secret()");
     }
     Buffer *text = leaf_scratch(L), *results = leaf_scratch(L);
-    write_input(L, input, text);
+    write_input(L, input, drops_nulls, text);
     buffer_add_char(results, '[');
     const JqQuestion question = {scanned.program, buffer_str(text)};
     uint64_t cpu_ns = 0;

@@ -31,7 +31,7 @@ static int yaml_filter(lua_State *L) {
     Err err = leaf_to_value(L, FIRST_ARG, result_arena(L), &value);
     if (err.code != ERR_NONE) leaf_raise_err(L, LEAF_ERROR_VALUE, &err);
     Buffer *out = leaf_scratch(L);
-    yaml_write(out, value);
+    leaf_write_yaml(out, value);
     leaf_check_size(L, out);
     leaf_push_scratch(L);
     return 1;

@@ -50,6 +50,7 @@ static int length(lua_State *L) {
     size_t count = 0;
     if (kind == KIND_TEXT) count = utf8_count_utf16(leaf_str(L, FIRST_ARG));
     if (kind == KIND_LIST || kind == KIND_MAP) count = leaf_count(L, FIRST_ARG);
+    if (leaf_has_meta(L, FIRST_ARG, META_ENTRY)) count = 0;  // one member of a map is no map
     lua_pushinteger(L, (lua_Integer)count);
     return 1;
 }
@@ -183,6 +184,7 @@ static int compare_items(lua_State *L, int a, int b) {
 
 static void check_sortable(lua_State *L, int list, size_t count) {
     Kind kind = KIND_ABSENT;
+    if (count < 2) return;  // nothing is compared
     for (size_t i = 1; i <= count; i++) {
         lua_rawgeti(L, list, (lua_Integer)i);
         Kind item = leaf_kind(L, -1);
@@ -312,6 +314,12 @@ static int merge_maps(lua_State *L) {
                 leaf_push_member(L, source, i);
             } else {
                 lua_rawgeti(L, source, (lua_Integer)i + 1);
+                if (leaf_kind(L, -1) == KIND_NULL) {
+                    lua_pushliteral(L, "null");
+                    lua_insert(L, -2);
+                    leaf_map_put(L, result);
+                    continue;
+                }
                 lua_pushvalue(L, -1);
                 leaf_to_str(L, -2);
             }

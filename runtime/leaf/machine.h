@@ -38,7 +38,8 @@ enum {
 typedef enum Meta {
     META_LIST,
     META_MAP,
-    META_ENTRY,  // a map {key, value} that `for` makes of a map's member
+    META_ENTRY,  // {key, value} that `for` and `merge` make of a map's member; prints as {key:
+                 // value}
     META_UNDEFINED,
     META_SECRET,
     META_BIGNUM,
@@ -192,6 +193,7 @@ void leaf_push_scratch(lua_State *L);
 void leaf_check_size(lua_State *L, const Buffer *buffer);
 void leaf_print(lua_State *L, int index, Buffer *out);       // text form
 void leaf_print_json(lua_State *L, int index, Buffer *out);  // JSON form, nulls of maps left out
+void leaf_write_yaml(Buffer *out, Value value);  // YAML, as the filter writes it (yaml.c)
 // The text form as Str: the text itself, or scratch that is pushed on the stack in place of it.
 Str leaf_to_str(lua_State *L, int index);
 
@@ -259,8 +261,8 @@ void leaf_regex_replace(lua_State *L, Str text, Str pattern, Str replacement, Bu
 // --- the whole of jq (jq_whole.c) ---------------------------------------------------------------
 
 // Pushes the results of the program at index `program` on the value at `input` as a list.
-// `paths` says why it is no path program.
-int jq_whole(lua_State *L, int input, int program, const Err *paths);
+// `drops_nulls`: without the members of maps that are null. `paths` says why it is no path program.
+int jq_whole(lua_State *L, int input, int program, bool drops_nulls, const Err *paths);
 MUST_CHECK Err jq_whole_check(LeafVm *vm, Str program, const Err *paths);
 
 // --- the machine (vm.c) -------------------------------------------------------------------------

@@ -8,7 +8,7 @@
 
 // --- number formats -----------------------------------------------------------------------------
 
-enum { FRACTION_MAX = 340, AFFIX_MAX = 64 };
+enum { FRACTION_MAX = 340, EXPONENT_MAX = 10, AFFIX_MAX = 64, DIGITS_MAX = 800 };
 
 typedef struct Affix {
     char text[AFFIX_MAX];
@@ -18,12 +18,14 @@ typedef struct Affix {
 typedef struct NumberPattern {
     Affix prefix, suffix, minus_prefix, minus_suffix;
     bool has_minus;
-    int min_whole, min_fraction, max_fraction, group;
-    int scale;  // 1, 100 (%), 1000 (‰)
+    int min_whole, max_whole, min_fraction, max_fraction, group;
+    int min_exponent;  // digits of the exponent; 0: none is written
+    int scale;         // 1, 100 (%), 1000 (‰)
 } NumberPattern;
 
 typedef struct Digits {
     int left, zero, right, decimal, group;  // as DecimalFormat.applyPattern counts
+    int exponent;
 } Digits;
 
 static void add_affix(lua_State *L, Affix *affix, Str bytes) {
@@ -87,7 +89,15 @@ static size_t read_digits(lua_State *L, Str pattern, size_t at, Digits *digits) 
             }
             digits->decimal = digits->left + digits->zero + digits->right;
         } else if (c == 'E') {
-            leaf_raise(L, LEAF_ERROR_VALUE, "exponents in number formats are not supported");
+            while (at + 1 < pattern.len && pattern.ptr[at + 1] == '0') {
+                digits->exponent++;
+                at++;
+            }
+            if (digits->left + digits->zero < 1 || digits->exponent < 1) {
+                leaf_raise(L, LEAF_ERROR_VALUE,
+                           "a number format has an 'E' without a digit before it or behind it");
+            }
+            return at + 1;
         } else {
             break;
         }
@@ -130,7 +140,9 @@ static void read_pattern(lua_State *L, Str pattern, NumberPattern *out) {
     out->max_fraction = d.decimal >= 0 ? total - d.decimal : 0;
     out->min_fraction = d.decimal >= 0 ? d.left + d.zero - d.decimal : 0;
     if (out->min_fraction < 0) out->min_fraction = 0;
-    if (total == 0) out->max_fraction = FRACTION_MAX;
+    out->max_whole = d.left + out->min_whole;
+    out->min_exponent = d.exponent < EXPONENT_MAX ? d.exponent : EXPONENT_MAX;
+    if (total == 0) out->max_fraction = 0;
     out->group = d.group > 0 ? d.group : 0;
 }
 
@@ -158,6 +170,85 @@ static void write_number(Buffer *out, const NumberPattern *pattern, Str digits) 
     for (size_t i = fraction.len; i < (size_t)pattern->min_fraction; i++) buffer_add_char(out, '0');
 }
 
+// --- with an exponent
+// -----------------------------------------------------------------------------
+
+// The digits of a number without zeros around them, and how many of them stand before the point.
+typedef struct Significant {
+    char digits[DIGITS_MAX];
+    int count, point;
+} Significant;
+
+// Keeps `keep` digits, half-even.
+static void round_half_even(Significant *number, int keep) {
+    if (keep <= 0 || number->count <= keep) return;
+    bool is_half = number->digits[keep] == '5';
+    for (int i = keep + 1; i < number->count && is_half; i++) is_half = number->digits[i] == '0';
+    bool is_odd = (number->digits[keep - 1] - '0') % 2 == 1;
+    bool carry = is_half ? is_odd : number->digits[keep] >= '5';
+    number->count = keep;
+    for (int i = keep - 1; i >= 0 && carry; i--) {
+        carry = number->digits[i] == '9';
+        number->digits[i] = carry ? '0' : (char)(number->digits[i] + 1);
+    }
+    if (!carry) return;
+    number->digits[0] = '1';
+    number->point++;
+}
+
+// Of digits with a point, or as `%e` writes them.
+static Significant significant_of(Str text) {
+    Significant out = {.point = -1};
+    int exponent = 0, leading = 0, seen = 0;
+    for (size_t i = 0; i < text.len && out.count < DIGITS_MAX; i++) {
+        char c = text.ptr[i];
+        if (c == 'e') {
+            exponent = atoi(text.ptr + i + 1);
+            break;
+        }
+        if (c == '.') {
+            out.point = seen;
+            continue;
+        }
+        seen++;
+        if (out.count == 0 && c == '0') {
+            leading++;
+        } else {
+            out.digits[out.count++] = c;
+        }
+    }
+    if (out.point < 0) out.point = seen;
+    out.point += exponent - leading;
+    while (out.count > 0 && out.digits[out.count - 1] == '0') out.count--;
+    if (out.count == 0) out.point = 0;
+    return out;
+}
+
+// As DecimalFormat does: where more digits than the least may stand before the point, the exponent
+// is a multiple of their number.
+static void write_scientific(Buffer *out, const NumberPattern *pattern, Significant number) {
+    round_half_even(&number, pattern->max_whole + pattern->max_fraction);
+    while (number.count > 0 && number.digits[number.count - 1] == '0') number.count--;
+    int exponent = number.point, least = pattern->min_whole, step = pattern->max_whole;
+    if (step > 1 && step > least) {
+        exponent = (exponent >= 1 ? exponent - 1 : exponent - step) / step * step;
+        least = 1;
+    } else {
+        exponent -= least;
+    }
+    bool is_zero = number.count == 0;
+    int whole = is_zero ? least : number.point - exponent;
+    int total = pattern->min_whole + pattern->min_fraction;
+    if (total < whole) total = whole;
+    if (total < number.count) total = number.count;
+    for (int i = 0; i < total; i++) {
+        if (i == whole) buffer_add_char(out, '.');
+        buffer_add_char(out, i < number.count ? number.digits[i] : '0');
+    }
+    if (is_zero) exponent = 0;
+    buffer_printf(out, "E%s%0*d", exponent < 0 ? "-" : "", pattern->min_exponent, abs(exponent));
+}
+
 static void affix_to(Buffer *out, const Affix *affix) {
     buffer_add_bytes(out, affix->text, affix->len);
 }
@@ -166,7 +257,7 @@ static int number_format(lua_State *L) {
     NumberPattern pattern;
     Str text = lua_isnil(L, FIRST_PARAM) ? STR("#,##0.###") : leaf_str(L, FIRST_PARAM);
     read_pattern(L, text, &pattern);
-    char digits[800];
+    char digits[DIGITS_MAX];
     Kind kind = leaf_kind(L, FIRST_ARG);
     bool is_negative = false;
     int64_t integer = lua_tointeger(L, FIRST_ARG), scaled = 0;
@@ -188,13 +279,21 @@ static int number_format(lua_State *L) {
             lua_pushliteral(L, "NaN");
             return 1;
         }
-        snprintf(digits, sizeof digits, "%.*f", pattern.max_fraction, fabs(real));
+        // With an exponent all digits count, those before the point too; rounding happens once.
+        if (pattern.min_exponent > 0) {
+            int places = pattern.max_whole + pattern.max_fraction - 1;
+            snprintf(digits, sizeof digits, "%.*e", places, fabs(real));
+        } else {
+            snprintf(digits, sizeof digits, "%.*f", pattern.max_fraction, fabs(real));
+        }
     }
     Buffer *out = leaf_scratch(L);
     if (is_negative && !pattern.has_minus) buffer_add_char(out, '-');
     affix_to(out, is_negative && pattern.has_minus ? &pattern.minus_prefix : &pattern.prefix);
     if (str_eq(str_from(digits), STR("inf"))) {
         buffer_add(out, STR("\xe2\x88\x9e"));
+    } else if (pattern.min_exponent > 0) {
+        write_scientific(out, &pattern, significant_of(str_from(digits)));
     } else {
         write_number(out, &pattern, str_from(digits));
     }
@@ -267,10 +366,14 @@ static int number(lua_State *L) {
         parsed.is_float = true;
         parsed.real = lua_tonumber(L, FIRST_ARG);
     } else if (wanted == INT64 || wanted == INT32) {
-        if (!leaf_parse_int(text, &parsed.integer)) no_number(L, "no integer");
+        if (!parse_hexadecimal(text, &parsed.integer) && !leaf_parse_int(text, &parsed.integer)) {
+            no_number(L, "no integer");
+        }
     } else {
-        bool has_suffix =
-            wanted == GUESS && text.len > 1 && strchr("LlFfDd", text.ptr[text.len - 1]) != NULL;
+        // Java's parseDouble, other than its guess, takes blanks around the number.
+        if (wanted == FLOATING) text = str_trim(text);
+        const char *suffixes = wanted == GUESS ? "LlFfDd" : "FfDd";
+        bool has_suffix = text.len > 1 && strchr(suffixes, text.ptr[text.len - 1]) != NULL;
         Str bare = has_suffix ? str_slice(text, 0, text.len - 1) : text;
         bool is_hexadecimal = wanted == GUESS && parse_hexadecimal(text, &parsed.integer);
         if (!is_hexadecimal && !leaf_parse_number(bare, &parsed)) no_number(L, "no number");
@@ -317,11 +420,17 @@ static int extreme(lua_State *L, int wanted) {
     for (int i = FIRST_ARG, top = lua_gettop(L); i <= top; i++) {
         Kind kind = leaf_kind(L, i);
         if (kind == KIND_NULL || kind == KIND_ABSENT) continue;
-        if ((kind & KINDS_NUMBER) == 0) {
-            leaf_raise(L, LEAF_ERROR_TYPE, "'%s()' compares numbers, not %s", vm_of(L)->builtin,
-                       leaf_kind_text(kind));
+        // One value alone is compared with nothing.
+        if (best == 0) {
+            best = i;
+            continue;
         }
-        if (best == 0 || leaf_compare_numbers(L, i, best) == wanted) best = i;
+        Kind other = leaf_kind(L, best);
+        if ((kind & KINDS_NUMBER) == 0 || (other & KINDS_NUMBER) == 0) {
+            leaf_raise(L, LEAF_ERROR_TYPE, "'%s()' compares numbers, not %s", vm_of(L)->builtin,
+                       leaf_kind_text((kind & KINDS_NUMBER) == 0 ? kind : other));
+        }
+        if (leaf_compare_numbers(L, i, best) == wanted) best = i;
     }
     if (best == 0) {
         leaf_push_null(L);
@@ -385,9 +494,10 @@ const Builtin leaf_builtins_number[] = {
      .result = "text",
      .flags = BUILTIN_NULL_PASSES,
      .run = number_format,
-     .text = "A number as text by a pattern of `0 # , . % ;`, rounded half-even.",
+     .text = "A number as text by a pattern of `0 # , . % ; E`, rounded half-even.",
      .examples = "{{ 1234567.891 | numberFormat('#,##0.00') }} => 1,234,567.89\n"
-                 "{{ 0.256 | numberFormat('0.0%') }} => 25.6%"},
+                 "{{ 0.256 | numberFormat('0.0%') }} => 25.6%\n"
+                 "{{ 12345.678 | numberFormat('0.00E0') }} => 1.23E4"},
     {.kind = BUILTIN_FUNCTION,
      .name = "range",
      .params = {{"start", "any"}, {"end", "any"}, {"increment", "any?"}},

@@ -202,8 +202,8 @@ static int rt_add(lua_State *L) {
     Kind a = leaf_kind(L, 1), b = leaf_kind(L, 2);
     if (a == KIND_INT && b == KIND_INT) return calculate(L, ADD);
     if (passes(L, a, b, "add")) return 1;
-    if (a == KIND_LIST) return list_plus(L);
     if (a == KIND_TEXT || b == KIND_TEXT) return text_plus(L);
+    if (a == KIND_LIST) return list_plus(L);
     return calculate(L, ADD);
 }
 
@@ -572,7 +572,11 @@ static void push_int_range(lua_State *L, int64_t from, int64_t to, int64_t step)
     uint64_t distance = step > 0 ? (uint64_t)to - (uint64_t)from : (uint64_t)from - (uint64_t)to;
     uint64_t stride = step > 0 ? (uint64_t)step : 0 - (uint64_t)step;
     uint64_t count = distance / stride + 1;
-    if (step > 0 ? to < from : to > from) count = 0;
+    if (step > 0 ? to < from : to > from) {
+        // 2.0 counts them before it looks at the direction.
+        count = vm_of(L)->is_2_0 ? (0 - distance) / stride + 1 : 0;
+        if (count <= RANGE_MAX) count = 0;
+    }
     if (count > RANGE_MAX) {
         leaf_raise(L, LEAF_ERROR_LIMIT, "a range has at most %d items, this one has %llu",
                    RANGE_MAX, (unsigned long long)count);
@@ -661,7 +665,7 @@ static int truth(lua_State *L, Sink sink) {
         if (sink == SINK_IF) leaf_raise_undefined(L, 1);
         return 1;
     case KIND_NULL:
-        if (sink == SINK_LOGIC || sink == SINK_IF) {
+        if (sink != SINK_TERNARY) {
             leaf_raise(L, LEAF_ERROR_TYPE,
                        "%s true or false, not null: guard it with '\?\?' or 'is null'",
                        sink_names[sink]);

@@ -73,7 +73,26 @@ static void print_list(lua_State *L, int index, Buffer *out, int depth) {
     buffer_add_char(out, ']');
 }
 
+// The member of a map that `for` or `merge` hands out: a map of its own, {key: value}.
+static void print_entry_json(lua_State *L, int index, Buffer *out, int depth) {
+    buffer_add_char(out, '{');
+    leaf_map_at(L, index, STR("value"));
+    if (leaf_kind(L, -1) != KIND_NULL) {
+        leaf_map_at(L, index, STR("key"));
+        buffer_add_json(out, leaf_to_str(L, -1));
+        buffer_add_char(out, ':');
+        lua_pop(L, 1);
+        print_json(L, lua_gettop(L), out, depth + 1);
+    }
+    lua_pop(L, 1);
+    buffer_add_char(out, '}');
+}
+
 static void print_map(lua_State *L, int index, Buffer *out, int depth) {
+    if (leaf_has_meta(L, index, META_ENTRY)) {
+        print_entry_json(L, index, out, depth);
+        return;
+    }
     size_t count = lua_rawlen(L, index);
     bool is_first = true;
     buffer_add_char(out, '{');
@@ -163,7 +182,11 @@ static void print_entry(lua_State *L, int index, Buffer *out) {
     leaf_print(L, -1, out);
     buffer_add_char(out, '=');
     leaf_map_at(L, index, STR("value"));
-    leaf_print(L, -1, out);
+    if (leaf_kind(L, -1) == KIND_NULL) {
+        buffer_add(out, STR("null"));
+    } else {
+        leaf_print(L, -1, out);
+    }
     lua_pop(L, 2);
 }
 

@@ -113,10 +113,18 @@ static int regex_replace_filter(lua_State *L) {
 static int regex_extract_filter(lua_State *L) {
     Str text = leaf_to_str(L, FIRST_ARG), groups[100];
     int64_t group = lua_isnil(L, FIRST_PARAM + 1) ? 0 : lua_tointeger(L, FIRST_PARAM + 1);
-    if (group < 0 || group >= (int64_t)COUNT(groups)) {
-        leaf_raise(L, LEAF_ERROR_VALUE, "'group' of 'regexExtract' is a number from 0 to 99");
+    if (group < 0) {
+        leaf_raise(L, LEAF_ERROR_VALUE, "'group' of 'regexExtract' cannot be negative");
     }
-    bool found = leaf_regex_find(L, leaf_str(L, FIRST_PARAM), text, 0, groups, COUNT(groups));
+    Str pattern = leaf_str(L, FIRST_PARAM);
+    bool found = leaf_regex_find(L, pattern, text, 0, groups, COUNT(groups));
+    uint32_t total = regex_group_count(push_regex(L, pattern));
+    if (total >= COUNT(groups)) total = COUNT(groups) - 1;
+    if (found && group > (int64_t)total) {
+        leaf_raise(L, LEAF_ERROR_VALUE,
+                   "'group' of 'regexExtract' is %lld, and the expression has the groups 0 to %u",
+                   (long long)group, total);
+    }
     if (!found || groups[group].ptr == NULL) {
         leaf_push_null(L);
     } else {

@@ -39,7 +39,8 @@ static int is_iterable(lua_State *L) {
 }
 
 static int is_map(lua_State *L) {
-    return answer(L, leaf_kind(L, FIRST_ARG) == KIND_MAP);
+    bool is_entry = leaf_has_meta(L, FIRST_ARG, META_ENTRY);
+    return answer(L, leaf_kind(L, FIRST_ARG) == KIND_MAP && !is_entry);
 }
 
 static int is_json(lua_State *L) {

@@ -78,8 +78,8 @@ static int abbreviate(lua_State *L) {
     if (limit < 0) leaf_raise(L, LEAF_ERROR_VALUE, "'length' of 'abbreviate' cannot be negative");
     uint64_t units = utf8_count_utf16(text);
     bool dots = limit > 3;
-    // Texts of up to three characters stay as they are where dots would be added.
-    if (units < (uint64_t)limit || (dots && units <= 3) || (!dots && units <= (uint64_t)limit)) {
+    // Texts of up to three characters stay as they are.
+    if (units < (uint64_t)limit || units <= 3) {
         lua_settop(L, FIRST_ARG);
         return 1;
     }
@@ -172,6 +172,8 @@ static void change_leaves(lua_State *L, int index, LeafText change, int depth) {
     index = lua_absindex(L, index);
     Kind kind = leaf_kind(L, index);
     luaL_checkstack(L, 8, NULL);
+    if (kind == KIND_MAP && leaf_has_meta(L, index, META_ENTRY)) kind = KIND_TEXT;  // as key=value
+    if (kind == KIND_LIST || kind == KIND_MAP) leaf_force(L, index);
     if (depth > VALUE_DEPTH_MAX) leaf_raise(L, LEAF_ERROR_LIMIT, "a value is nested too deeply");
     if (kind == KIND_LIST) {
         size_t count = lua_rawlen(L, index);
@@ -287,13 +289,25 @@ static int escape_char(lua_State *L) {
 
 // --- lines --------------------------------------------------------------------------------------
 
+// The one line break of a text: what looks like another is text.
+static Str line_break_of(Str text) {
+    if (str_find(text, STR("\r\n"), 0) != STR_NOT_FOUND) return STR("\r\n");
+    bool has_cr = str_find_char(text, '\r', 0) != STR_NOT_FOUND;
+    return has_cr && str_find_char(text, '\n', 0) == STR_NOT_FOUND ? STR("\r") : STR("\n");
+}
+
 // Copies `text` with `prefix` times `amount` behind every line break; the break is kept.
 static void indent_lines(Buffer *out, Str text, Str prefix, int64_t amount) {
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        buffer_add_char(out, c);
-        bool is_break = c == '\n' || (c == '\r' && (i + 1 == text.len || text.ptr[i + 1] != '\n'));
-        for (int64_t n = 0; is_break && n < amount; n++) buffer_add(out, prefix);
+    Str line_break = line_break_of(text);
+    for (size_t at = 0; at < text.len;) {
+        size_t end = str_find(text, line_break, at);
+        if (end == STR_NOT_FOUND) {
+            buffer_add(out, str_slice(text, at, text.len));
+            return;
+        }
+        buffer_add(out, str_slice(text, at, end + line_break.len));
+        for (int64_t n = 0; n < amount; n++) buffer_add(out, prefix);
+        at = end + line_break.len;
     }
 }
 
@@ -304,6 +318,10 @@ static int indent_by(lua_State *L, bool has_break) {
     if (amount < 0) {
         leaf_raise(L, LEAF_ERROR_VALUE, "'amount' of '%s' cannot be negative", vm_of(L)->builtin);
     }
+    if (text.len == 0) {
+        leaf_push_str(L, text);
+        return 1;
+    }
     size_t breaks = 1;
     for (size_t i = 0; i < text.len; i++) breaks += text.ptr[i] == '\n' || text.ptr[i] == '\r';
     if ((uint64_t)amount > TEXT_MAX ||
@@ -311,14 +329,8 @@ static int indent_by(lua_State *L, bool has_break) {
         leaf_raise(L, LEAF_ERROR_LIMIT, "a text would have more than %d MiB", TEXT_MAX >> 20);
     }
     Buffer *out = leaf_scratch(L);
-    if (has_break && text.len > 0) {
-        Str line_break = STR("\n");
-        size_t at = str_find_char(text, '\r', 0);
-        if (at != STR_NOT_FOUND) {
-            bool is_pair = at + 1 < text.len && text.ptr[at + 1] == '\n';
-            line_break = is_pair ? STR("\r\n") : STR("\r");
-        }
-        buffer_add(out, line_break);
+    if (has_break) {
+        buffer_add(out, line_break_of(text));
         for (int64_t n = 0; n < amount; n++) buffer_add(out, prefix);
     }
     indent_lines(out, text, prefix, amount);
@@ -423,9 +435,8 @@ static int split(lua_State *L) {
         }
         if (!is_found) break;
         size_t start = (size_t)(found.ptr - text.ptr), end = start + found.len;
-        if (end == 0 || (found.len == 0 && start >= text.len)) {
-            // No empty first part for an empty match at the beginning, none at the end.
-            if (start >= text.len) break;
+        if (end == 0) {  // no empty first part for an empty match at the beginning
+            if (text.len == 0) break;
             from = start;
             (void)utf8_next(text, &from);
             continue;
@@ -435,6 +446,7 @@ static int split(lua_State *L) {
         parts++;
         at = end;
         from = end;
+        if (found.len == 0 && from >= text.len) break;
         if (found.len == 0) (void)utf8_next(text, &from);
     }
     bool was_split = lua_rawlen(L, list) > 0;
@@ -565,7 +577,7 @@ const Builtin leaf_builtins_text[] = {
      .examples = "{{ (5 | string) + 1 }} => 51"},
     {.kind = BUILTIN_FILTER,
      .name = "substringAfter",
-     .params = {{"separator", "any"}},
+     .params = {{"separator", "text|null"}},
      .input = "any",
      .result = "text",
      .flags = BUILTIN_NULL_PASSES,
@@ -574,7 +586,7 @@ const Builtin leaf_builtins_text[] = {
      .examples = "{{ 'a/b/c' | substringAfter('/') }} => b/c"},
     {.kind = BUILTIN_FILTER,
      .name = "substringAfterLast",
-     .params = {{"separator", "any"}},
+     .params = {{"separator", "text|null"}},
      .input = "any",
      .result = "text",
      .flags = BUILTIN_NULL_PASSES,
@@ -583,7 +595,7 @@ const Builtin leaf_builtins_text[] = {
      .examples = "{{ 'a/b/c' | substringAfterLast('/') }} => c"},
     {.kind = BUILTIN_FILTER,
      .name = "substringBefore",
-     .params = {{"separator", "any"}},
+     .params = {{"separator", "text|null"}},
      .input = "any",
      .result = "text",
      .flags = BUILTIN_NULL_PASSES,
@@ -592,7 +604,7 @@ const Builtin leaf_builtins_text[] = {
      .examples = "{{ 'a/b/c' | substringBefore('/') }} => a"},
     {.kind = BUILTIN_FILTER,
      .name = "substringBeforeLast",
-     .params = {{"separator", "any"}},
+     .params = {{"separator", "text|null"}},
      .input = "any",
      .result = "text",
      .flags = BUILTIN_NULL_PASSES,

@@ -252,7 +252,20 @@ static Err list_to_value(lua_State *L, int index, Arena *arena, int depth, Value
     return err_none();
 }
 
+// The member of a map that `for` or `merge` hands out: {key: value}.
+static Err entry_to_value(lua_State *L, int index, Arena *arena, int depth, Value *out) {
+    Value value;
+    *out = value_map(arena);
+    leaf_map_at(L, index, STR("value"));
+    TRY(to_value(L, lua_gettop(L), arena, depth + 1, &value));
+    leaf_map_at(L, index, STR("key"));
+    value_map_set(arena, *out, str_dup(arena, leaf_str(L, -1)), value);
+    lua_pop(L, 2);
+    return err_none();
+}
+
 static Err map_to_value(lua_State *L, int index, Arena *arena, int depth, Value *out) {
+    if (leaf_has_meta(L, index, META_ENTRY)) return entry_to_value(L, index, arena, depth, out);
     size_t count = lua_rawlen(L, index);
     *out = value_map(arena);
     for (size_t i = 1; i <= count; i++) {

@@ -115,7 +115,7 @@ Err regex_find(const Regex *regex, Str text, size_t from, Str groups[], size_t g
 
 // --- replacing ----------------------------------------------------------------------------------
 
-static uint32_t group_total(const Regex *regex) {
+uint32_t regex_group_count(const Regex *regex) {
     uint32_t count = 0;
     (void)pcre2_pattern_info(regex->code, PCRE2_INFO_CAPTURECOUNT, &count);
     return count;
@@ -127,7 +127,7 @@ static bool is_digit(Str text, size_t at) {
 
 // `$12`: as many digits as still name a group, at least one.
 static Err numbered_group(const Regex *regex, Str replacement, size_t *at, uint32_t *out) {
-    uint32_t total = group_total(regex), number = (uint32_t)(replacement.ptr[*at] - '0');
+    uint32_t total = regex_group_count(regex), number = (uint32_t)(replacement.ptr[*at] - '0');
     if (number > total) {
         return err_make(ERR_INPUT, "the replacement names group $%u, there are %u", number, total);
     }

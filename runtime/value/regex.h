@@ -13,6 +13,8 @@ void regex_free(Regex *regex);
 MUST_CHECK Err regex_matches(const Regex *regex, Str text, bool *out);
 MUST_CHECK Err regex_find(const Regex *regex, Str text, size_t from, Str groups[],
                           size_t group_count, bool *out);
+// How many groups the pattern has, without the whole match.
+uint32_t regex_group_count(const Regex *regex);
 // Java's replaceAll: $1, ${name}, \$ in the replacement.
 MUST_CHECK Err regex_replace(const Regex *regex, Str text, Str replacement, Buffer *out);
 
