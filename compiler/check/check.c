@@ -91,6 +91,7 @@ Checked *check_flow(Flow *flow, Catalog *catalog, ExprParser *parser, const Chec
         .out = arena_new(arena, Checked),
     };
     check.out->targets = options->targets;
+    check.out->is_strict = options->is_strict;
     check.run_if = arena_array(arena, const Expr *, flow->all_tasks.count);
     check.conditions = arena_array(arena, const Expr *, flow->all_tasks.count);
     roots_prepare(&check);

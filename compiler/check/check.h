@@ -54,10 +54,12 @@ typedef struct Checked {
     LIST_OF(Ref) refs;
     LIST_OF(Print) prints;
     uint32_t targets;
+    bool is_strict;
 } Checked;
 
 typedef struct CheckOptions {
     uint32_t targets;  // as in FlowOptions
+    bool is_strict;    // what only some want to hear
     Str roots;         // names, with commas between, that lead to anything: the tests' use
 } CheckOptions;
 

@@ -41,5 +41,10 @@ typedef struct ValueFault {
 // False where the value may do. Type first, then bounds, allowed values, pattern.
 bool input_type_fault(const InputDecl *input, const Node *value, Arena *arena, ValueFault *out);
 bool input_range_fault(const InputDecl *input, const Node *value, Arena *arena, ValueFault *out);
+// The name of a variable of the environment for what a secret or a foreign text comes from.
+Str rule_env_name(Arena *arena, Str source);
+// Offers to move a printed expression from a shell's text into `env`; safe where it stands in
+// double quotes and `is_short` says that any environment has room for it.
+void rule_move_to_env(const Flow *flow, const Print *print, Str name, bool is_short, Diag *diag);
 
 #endif

@@ -29,6 +29,8 @@ static void check(const Rule *rule, const Flow *flow, Diags *diags) {
         } else {
             diag_note(diag, "put it into 'env' of the task and quote it there");
         }
+        rule_move_to_env(flow, print, rule_env_name(diags->arena, type->taint_source),
+                         input != NULL && input->type != INPUT_JSON, diag);
     }
 }
 

@@ -148,6 +148,14 @@ FlowOptions session_flow_options(Session *session) {
     return options;
 }
 
+// --strict, or a level for the rule that only then looks.
+static bool wants_strict(const Session *session) {
+    for (uint32_t i = 0; i < session->project.rule_count; i++) {
+        if (strcmp(session->project.rules[i].code->code, "S0609") == 0) return true;
+    }
+    return session->options.is_strict || session->project.is_strict;
+}
+
 static void check_document(Session *session, Unit *unit, uint32_t number) {
     const Document *document = &unit->tree->documents.items[number];
     const FlowOptions options = session_flow_options(session);
@@ -156,6 +164,7 @@ static void check_document(Session *session, Unit *unit, uint32_t number) {
     if (flow == NULL) return;
     if (unit->flow == NULL) unit->flow = flow;
     const CheckOptions check_options = {.targets = options.targets,
+                                        .is_strict = wants_strict(session),
                                         .roots = context_roots(session, &unit->arena)};
     check_flow(flow, session->catalog, session->parser, &check_options, &unit->arena,
                &session->diags);

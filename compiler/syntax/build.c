@@ -597,6 +597,7 @@ BuildEnd tree_build(Reader *reader, Failure *failure) {
     builder->gap = reader->offsets.base;
     reader->tree = arena_new(reader->arena, Tree);
     reader->tree->file = reader->file;
+    reader->tree->bytes = reader->source->bytes;
     builder->muted = reader->diags->muted;
     parser_start(&builder->parser, reader);
     BuildEnd end = BUILD_DONE;

@@ -12,6 +12,7 @@ enum {
 static Tree *hole_tree(Reader *reader) {
     Tree *tree = arena_new(reader->arena, Tree);
     tree->file = reader->file;
+    tree->bytes = reader->source->bytes;
     tree->has_holes = true;
     Node *hole = arena_new(reader->arena, Node);
     hole->type = YAML_HOLE;

@@ -70,6 +70,7 @@ typedef struct Document {
 
 typedef struct Tree {
     uint32_t file;
+    Str bytes;  // all of the file
     LIST_OF(Document) documents;
     LIST_OF(Comment) comments;
     bool has_holes;
