@@ -202,6 +202,8 @@ static ExprType *infer_logic(Env *env, Expr *expr) {
     env->facts = facts_of(env, expr->args.items[0].value, expr->op == OP_AND, facts);
     ExprType *right = infer(env, expr->args.items[1].value);
     env->facts = facts;
+    check_truth(env, expr->args.items[0].value, left, expr->text);
+    check_truth(env, expr->args.items[1].value, right, expr->text);
     ExprType *type = new_type(env, type_bool());
     join_taint(type, left);
     join_taint(type, right);
@@ -237,6 +239,7 @@ static ExprType *infer_binary(Env *env, Expr *expr) {
     join_taint(type, right);
     type->typed.undef = worse_undef(left, right);
     check_comparison(env, expr, left, right);
+    check_operands(env, expr, left, right);
     check_null_in_text(env, expr, left, right);
     check_precedence(env, expr);
     switch (expr->op) {
@@ -282,6 +285,7 @@ static ExprType *infer_binary(Env *env, Expr *expr) {
 static ExprType *infer_ternary(Env *env, Expr *expr) {
     Expr *condition = expr->args.items[0].value;
     ExprType *asked = infer(env, condition);
+    check_truth(env, condition, asked, STR("?"));
     const Fact *facts = env->facts;
     bool was = env->is_in_arm;
     env->is_in_arm = true;
@@ -391,11 +395,13 @@ static ExprType *infer_kind(Env *env, Expr *expr) {
         type = new_type(env, type_any());
         *type = *infer(env, expr->args.items[0].value);
         if (expr->op == OP_NOT) {
+            check_truth(env, expr->args.items[0].value, type, expr->text);
             type->typed.type = type_bool();
-        } else if (!is_number(type->typed.type)) {
-            type->typed.type = type_number();
+            weaken(type);
+            return type;
         }
-        if (expr->op == OP_NOT) weaken(type);
+        check_sign(env, expr, type);
+        if (!is_number(type->typed.type)) type->typed.type = type_number();
         return type;
     case EXPR_BINARY:
         return infer_binary(env, expr);
@@ -438,6 +444,7 @@ static ExprType *loop_record(Env *env) {
 
 static void infer_for(Env *env, const Part *part) {
     ExprType *over = infer(env, part->expr);
+    check_walk(env, part->expr, over);
     const Local *locals = env->locals;
     // The items of a map are pairs.
     bool is_list = type_must_be(over->typed.type, TYPE_TAG_LIST);
@@ -476,7 +483,9 @@ static void infer_part(Env *env, const Part *part) {
     case PART_IF:
         for (uint32_t i = 0; i < part->branches.count; i++) {
             PartBranch *branch = &part->branches.items[i];
-            if (branch->condition != NULL) infer(env, branch->condition);
+            if (branch->condition != NULL) {
+                check_truth(env, branch->condition, infer(env, branch->condition), STR("if"));
+            }
             const Fact *before = env->facts;
             env->facts = facts_of(env, branch->condition, true, before);
             infer_parts(env, &branch->body);

@@ -94,6 +94,14 @@ void check_null_in_text(Env *env, const Expr *expr, const ExprType *left, const 
 void check_call_texts(Env *env, const Expr *expr);
 void check_precedence(Env *env, const Expr *expr);
 
+// --- operands.c ---------------------------------------------------------------------------------
+
+void check_operands(Env *env, const Expr *expr, const ExprType *left, const ExprType *right);
+void check_sign(Env *env, const Expr *expr, const ExprType *operand);
+// What stands where truth is asked: by `and`, `not`, `if`, `?`.
+void check_truth(Env *env, const Expr *expr, const ExprType *type, Str asked_by);
+void check_walk(Env *env, const Expr *expr, const ExprType *type);
+
 // --- sites.c ------------------------------------------------------------------------------------
 
 typedef void SiteVisit(Check *check, Site *site);

@@ -47,6 +47,13 @@ def test_each_case_prints_what_it_should():
     assert not wrong, "\n".join(wrong)
 
 
+def test_valid_flows_have_no_error():
+    """The flows in valid/ look like a mistake and are none; their expectations must not change that."""
+    wrong = [str(p.relative_to(CASES)) for p in CASES.glob("valid/*.expect") if "error[" in p.read_text()]
+    assert not wrong, wrong
+    assert len(list(CASES.glob("valid/*.yaml"))) >= 10
+
+
 def test_each_expectation_has_its_case():
     wrong = [
         str(path.relative_to(CASES))
