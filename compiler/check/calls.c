@@ -286,6 +286,12 @@ static const Builtin *find(Env *env, const Expr *expr, BuiltinKind kind) {
                      is_older ? "'" STR_FMT "' is gone in 2.0" : "'" STR_FMT "' exists from 2.0 on",
                      STR_ARG(expr->text));
         diag->targets = is_older ? TARGET_2_0 : targets & ~(uint32_t)TARGET_2_0;
+        if (is_older && str_eq(expr->text, STR("json"))) {
+            const bool is_filter = kind == BUILTIN_FILTER;
+            const Str now = is_filter ? STR("toJson") : STR("fromJson");
+            DiagSuggestion *fix = diag_suggestion(diag, true, "write '" STR_FMT "'", STR_ARG(now));
+            diag_edit(diag, fix, expr->name_span, now);
+        }
     }
     return builtin;
 }

@@ -1,4 +1,6 @@
 // member.c - `a.b` and `a[b]`: what a member is, and what it means that there is none.
+#include <string.h>
+
 #include "check/internal.h"
 
 // A finding about something undefined is none where that is caught.
@@ -129,8 +131,17 @@ static void no_loop_value(Env *env, const Place *base, Str key, Span span) {
     }
     Str use = index == 0 ? STR("parent.taskrun.value")
                          : str_printf(env->check->arena, "parents[%u].taskrun.value", index);
-    DiagSuggestion *fix = diag_suggestion(diag, false, "did you mean '" STR_FMT "'?", STR_ARG(use));
-    (void)fix;
+    DiagSuggestion *fix =
+        diag_suggestion(diag, count == 1, "did you mean '" STR_FMT "'?", STR_ARG(use));
+    const Str written = STR("taskrun.");
+    const Str bytes = env->check->flow->tree->bytes;
+    const size_t start = span.start < written.len ? 0 : span.start - written.len;
+    if (!str_eq(str_slice(bytes, start, span.start), written)) {
+        diag->suggestions.items[diag->suggestions.count - 1].is_safe = false;
+        return;
+    }
+    diag_edit(diag, fix, (Span){span.file, (uint32_t)start, 0},
+              str_slice(use, 0, use.len - strlen("taskrun.value")));
 }
 
 // --- outputs ------------------------------------------------------------------------------------

@@ -50,6 +50,9 @@ void schema_value(Builder *builder, const Node *node, const Prop *prop, const Pr
                   const Level *level);
 // An unknown member of `level`: E0101 with a suggestion or where it belongs.
 void schema_unknown(Builder *builder, const Node *key, const Level *level);
+// What 2.0 says otherwise: the rewriting of a property, where it says the same.
+void migrate_property(Builder *builder, const NodeEntry *entry, const Prop *prop,
+                      const Level *level, Diag *diag);
 void schema_known(Builder *builder, const NodeEntry *entry, const Prop *prop, const Level *level);
 void schema_missing(Builder *builder, const Level *level, Span at, Str owner,
                     bool (*has)(const void *self, Str name), const void *self);

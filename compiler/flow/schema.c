@@ -134,6 +134,77 @@ static const char *new_name_of(Str type, Str name) {
     return NULL;
 }
 
+// What stands under an old name is fine under the new one in every target.
+static void offer_name(Builder *builder, Diag *diag, const Node *key, Str type, Str now) {
+    if (now.len == 0) return;
+    if ((catalog_absent_in(builder->catalog, type, now) & builder->options->targets) != 0) return;
+    DiagSuggestion *fix = diag_suggestion(diag, true, "write '" STR_FMT "'", STR_ARG(now));
+    diag_edit(diag, fix, key->span, now);
+}
+
+// 2.0 has no old names: what is a warning for others is an error there. False where no target says
+// so.
+static bool is_gone(Builder *builder, const Node *key, const Level *level, const char *now) {
+    if ((builder->options->targets & TARGET_2_0) == 0) return false;
+    // The flow's own are reported with it.
+    if (str_eq(key->text, STR("taskDefaults"))) return true;
+    Diag *diag = diag_add(builder->diags, "E0111", DIAG_ERROR, key->span,
+                          "property '" STR_FMT "' is called '%s' in 2.0", STR_ARG(key->text), now);
+    diag->targets = TARGET_2_0;
+    offer_name(builder, diag, key, level->name, str_from(now));
+    return true;
+}
+
+// Still taken in 2.0, under another name from then on: only who writes for 2.0 alone can change it.
+static void is_old_in_target(Builder *builder, const Node *key, const Prop *prop,
+                             const Level *level) {
+    const uint32_t targets = builder->options->targets;
+    const uint32_t old = catalog_deprecated_in(builder->catalog, level->name, prop->name);
+    if (targets == 0 || (old & targets) != targets) return;
+    Str now = catalog_replacement(builder->catalog, level->name, prop->name);
+    const size_t blank = str_find_char(now, ' ', 0);
+    if (blank != STR_NOT_FOUND) now = str_slice(now, 0, blank);
+    Diag *diag = diag_add(builder->diags, "W0109", DIAG_WARNING, key->span,
+                          "property '" STR_FMT "' of '" STR_FMT "' is called '" STR_FMT
+                          "' in the target version",
+                          STR_ARG(prop->name), STR_ARG(level->name), STR_ARG(now));
+    // Another name for the same, not another way to say it.
+    if (str_eq(prop->name, STR("runIf"))) offer_name(builder, diag, key, level->name, now);
+}
+
+// A value that a target no longer takes.
+static void check_old_value(Builder *builder, const Node *node, const Prop *prop,
+                            const Level *level) {
+    if (node->type != YAML_SCALAR) return;
+    const uint32_t absent =
+        builder->options->targets &
+        catalog_value_absent_in(builder->catalog, level->name, prop->name, node->text);
+    if (absent == 0) return;
+    Diag *diag =
+        diag_add(builder->diags, "E0111", DIAG_ERROR, node->span,
+                 "'" STR_FMT "' does not exist in the target version", STR_ARG(node->text));
+    diag->targets = absent;
+    const Str use = catalog_replacement(builder->catalog, level->name, prop->name);
+    if (use.len == 0) return;
+    DiagSuggestion *fix = diag_suggestion(diag, true, "write '" STR_FMT "'", STR_ARG(use));
+    diag_edit(diag, fix, scalar_span(node, 0, (uint32_t)node->text.len), use);
+}
+
+// `extension: .csv` of a FILE: one of `allowedFileExtensions`.
+static void offer_extensions(const NodeEntry *entry, Diag *diag) {
+    const Node *value = entry->value;
+    if (!str_eq(entry->key->text, STR("extension")) || value->type != YAML_SCALAR) return;
+    if (value->style != SCALAR_PLAIN && value->style != SCALAR_DOUBLE &&
+        value->style != SCALAR_SINGLE) {
+        return;
+    }
+    DiagSuggestion *fix = diag_suggestion(diag, true, "write 'allowedFileExtensions'");
+    diag_edit(diag, fix, entry->key->span, STR("allowedFileExtensions"));
+    const Span at = value->span;
+    diag_edit(diag, fix, (Span){at.file, at.start, 0}, STR("["));
+    diag_edit(diag, fix, (Span){at.file, at.start + at.len, 0}, STR("]"));
+}
+
 // "exists from 2.0 on" where a target lacks what a later one has, else that it is gone.
 static const char *absence(uint32_t absent, uint32_t targets) {
     bool comes_later = (absent & TARGET_2_0) == 0 && (targets & absent & TARGET_1_3) != 0;
@@ -149,10 +220,17 @@ void schema_known(Builder *builder, const NodeEntry *entry, const Prop *prop, co
             diag_add(builder->diags, "E0111", DIAG_ERROR, key->span, "property '" STR_FMT "' %s",
                      STR_ARG(prop->name), absence(absent, builder->options->targets));
         diag->targets = absent & builder->options->targets;
+        const char *now = new_name_of(level->name, key->text);
+        if (now != NULL) {
+            offer_name(builder, diag, key, level->name, str_from(now));
+            return;
+        }
         Str use = catalog_replacement(builder->catalog, level->name, prop->name);
         if (use.len > 0) diag_note(diag, "use instead: " STR_FMT, STR_ARG(use));
+        migrate_property(builder, entry, prop, level, diag);
         return;
     }
+    check_old_value(builder, entry->value, prop, level);
     if ((prop->flags & PROP_EXTENSION) != 0) {
         diag_add(builder->diags, "W0114", DIAG_WARNING, key->span,
                  "property '" STR_FMT "' of '" STR_FMT "' is an extension that only flowc knows",
@@ -163,13 +241,22 @@ void schema_known(Builder *builder, const NodeEntry *entry, const Prop *prop, co
         return;
     }
     const char *now = new_name_of(level->name, key->text);
+    if (now != NULL && is_gone(builder, key, level, now)) return;
     if (now != NULL) {
         Prop as = {.name = str_from(now)};
         renamed(builder, key, &as);
     } else if ((prop->flags & PROP_DEPRECATED) != 0) {
-        diag_add(builder->diags, "W0109", DIAG_WARNING, key->span,
-                 "property '" STR_FMT "' of '" STR_FMT "' is deprecated", STR_ARG(prop->name),
-                 STR_ARG(level->name));
+        const bool is_input = str_eq(level->name, STR("Input"));
+        const bool is_removed = is_input && (builder->options->targets & TARGET_2_0) != 0;
+        Diag *diag = diag_add(builder->diags, is_removed ? "E0111" : "W0109",
+                              is_removed ? DIAG_ERROR : DIAG_WARNING, key->span,
+                              is_removed ? "property '" STR_FMT "' of '" STR_FMT "' is gone in 2.0"
+                                         : "property '" STR_FMT "' of '" STR_FMT "' is deprecated",
+                              STR_ARG(prop->name), STR_ARG(level->name));
+        if (is_removed) diag->targets = TARGET_2_0;
+        if (is_input) offer_extensions(entry, diag);
+    } else {
+        is_old_in_target(builder, key, prop, level);
     }
 }
 
@@ -218,8 +305,20 @@ void schema_members(Builder *builder, const Node *map, const Level *level, const
 
 // --- types --------------------------------------------------------------------------------------
 
+// The loops of 1.x that 2.0 made one.
+static bool type_is_loop(const TaskType *type) {
+    return str_eq(type->name, STR("io.kestra.plugin.core.flow.ForEach")) ||
+           str_eq(type->name, STR("io.kestra.plugin.core.flow.EachSequential")) ||
+           str_eq(type->name, STR("io.kestra.plugin.core.flow.EachParallel"));
+}
+
 static void type_is_old(Builder *builder, const Node *node, const TaskType *type, bool is_alias) {
     uint32_t absent = catalog_absent_in(builder->catalog, type->name, (Str){0});
+    // Loops are rewritten with what reads their values: by a rule.
+    if (type_is_loop(type) && builder->flow != NULL && (absent & builder->options->targets) != 0) {
+        return;
+    }
+    const uint32_t gone = absent;
     if (is_alias) absent |= TARGET_2_0;
     const char *how = absence(absent, builder->options->targets);
     absent &= builder->options->targets;
@@ -229,7 +328,12 @@ static void type_is_old(Builder *builder, const Node *node, const TaskType *type
         diag->targets = absent;
         Str use =
             is_alias ? type->name : catalog_replacement(builder->catalog, type->name, (Str){0});
-        if (use.len > 0) diag_note(diag, "use instead: " STR_FMT, STR_ARG(use));
+        if (is_alias && (gone & builder->options->targets) == 0) {
+            DiagSuggestion *fix = diag_suggestion(diag, true, "write the new name");
+            diag_edit(diag, fix, scalar_span(node, 0, (uint32_t)node->text.len), type->name);
+        } else if (use.len > 0) {
+            diag_note(diag, "use instead: " STR_FMT, STR_ARG(use));
+        }
         return;
     }
     if (is_alias) {

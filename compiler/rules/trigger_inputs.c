@@ -3,7 +3,7 @@
 
 // A server before 2.0 starts the flow all the same, and the run fails.
 static DiagLevel level_of(const Flow *flow) {
-    return flow->checked->targets == TARGET_2_0 ? DIAG_ERROR : DIAG_WARNING;
+    return (flow->checked->targets & TARGET_2_0) != 0 ? DIAG_ERROR : DIAG_WARNING;
 }
 
 // An input asked for under a condition may never be asked for; 2.0 refuses the flow all the same.
@@ -50,6 +50,7 @@ static void check_trigger(const Rule *rule, const Flow *flow, const TriggerDecl 
                           "trigger '" STR_FMT "' does not give the required input '" STR_FMT "'",
                           STR_ARG(trigger->id), STR_ARG(input->id));
     diag_label(diag, input->id_span, "it has no default");
+    if (level_of(flow) == DIAG_ERROR) diag->targets = TARGET_2_0;
     diag_note(diag, "give it in 'inputs' of the trigger, or give the input 'defaults'");
 }
 

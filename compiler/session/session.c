@@ -173,6 +173,19 @@ static void check_document(Session *session, Unit *unit, uint32_t number) {
     if (session->options.embedded != EMBED_OFF) scripts_collect(&session->late.scripts, flow);
 }
 
+// With several targets, which of them a finding is about.
+static void name_targets(Session *session, uint32_t first) {
+    static const char *const names[] = {"0.20", "1.3", "2.0"};
+    if (session->summary.target_count < 2) return;
+    for (uint32_t i = first; i < session->diags.list.count; i++) {
+        Diag *diag = session->diags.list.items[i];
+        if (diag->targets == 0 || (diag->targets & session->targets) == session->targets) continue;
+        for (uint32_t k = 0; k < COUNT(names); k++) {
+            if ((diag->targets & (1U << k)) != 0) diag_note(diag, "holds for target %s", names[k]);
+        }
+    }
+}
+
 void unit_check(Session *session, Unit *unit, uint32_t file, bool is_named) {
     const uint32_t first = session->diags.list.count;
     late_forget(session, file);
@@ -196,6 +209,7 @@ void unit_check(Session *session, Unit *unit, uint32_t file, bool is_named) {
         if (!has_error(session, first)) report_no_flow(session, root);
     }
     session->summary.files++;
+    name_targets(session, first);
     levels_apply(session, first);
     ignores_apply(session, unit->tree, first);
 }

@@ -260,7 +260,7 @@ def test_flows_that_call_each_other_in_a_circle_compile_where_it_may_end():
         write(folder, parent=SUBFLOW, child=child)
         (Path(folder) / ".flowc.yaml").write_text("target: '1.3'\n")
         assert "E0208" in flowc("compile", "parent.yaml", cwd=folder, check=1).stderr
-        write(folder, parent=SUBFLOW.replace("  - id:", "  - runIf: \"{{ now() > '2030' }}\"\n    id:"))
+        write(folder, parent=SUBFLOW.replace("  - id:", "  - runIf: \"{{ now() | timestamp > 1900000000 }}\"\n    id:"))
         flowc("compile", "parent.yaml", "-q", cwd=folder, check=0)
 
 
