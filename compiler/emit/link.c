@@ -30,9 +30,10 @@ static Err link_modules(PlanDraft *draft, Arena *arena, ModuleCodes *codes) {
     for (uint32_t i = 0; i < draft->modules.count; i++) {
         Str type = plan_text(&draft->plan, draft->modules.items[i].type);
         const StdModule *module = std_module_find(type);
-        if (module == NULL) continue;  // an external handler runs it
+        bool is_external = module == NULL;  // a handler of the host runs it
+        if (is_external) module = std_module_find(STR("lib.external"));
         draft->modules.items[i].code = code_number(arena, codes, module->bytecode);
-        draft->modules.items[i].effects = module->effects;
+        if (!is_external) draft->modules.items[i].effects = module->effects;
         for (uint32_t u = 0; u < module->use_count; u++) {
             if (find_module(draft, module->uses[u]) != UINT32_MAX) continue;
             if (std_module_find(module->uses[u]) == NULL) {

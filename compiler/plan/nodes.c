@@ -86,7 +86,7 @@ static PlanRef module_ref(Planner *planner, Str type, const StdModule *module) {
     *LIST_ADD(planner->arena, &draft->modules, PlanModule) = (PlanModule){
         .type = name,
         .code = module != NULL ? linked + 1 : 0,
-        .effects = module != NULL ? module->effects : 0,
+        .effects = module != NULL ? module->effects : EFFECT_EXEC | EFFECT_NET,
     };
     return draft->modules.count;
 }

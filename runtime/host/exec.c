@@ -469,6 +469,17 @@ static Err folder_of(HostTask *task, Value fields, Arena *arena, Str *out) {
     return err_none();
 }
 
+// `stdin`: a text, or a value that is written as JSON; secrets in clear.
+static Err input_of(HostTask *task, Value fields, Arena *arena, ProcStart *start) {
+    const Value *input = value_map_get(fields, STR("stdin"));
+    if (input == NULL || input->kind == VALUE_NULL) return err_none();
+    if (value_map_get(fields, STR("script")) != NULL) {
+        return err_make(ERR_USAGE, "'stdin' goes with 'argv', not with 'script'");
+    }
+    start->has_script = start->is_input = true;
+    return reveal(task, *input, arena, &start->script);
+}
+
 static Err start_process(Exec *exec, Value fields) {
     HostTask *task = exec->wait.task;
     Arena *arena = &exec->wait.arena;
@@ -479,13 +490,16 @@ static Err start_process(Exec *exec, Value fields) {
     TRY(make_command(task, fields, arena, &command));
     TRY(make_env(task, fields, arena, &start.env));
     TRY(folder_of(task, fields, arena, &folder));
+    TRY(input_of(task, fields, arena, &start));
     TRY(host_procs(task->host, &procs));
     const char **argv = arena_array(arena, const char *, (size_t)command.count + 1);
     for (uint32_t i = 0; i < command.count; i++) argv[i] = str_to_c(arena, command.argv[i]);
     start.argv = argv;
     start.folder = str_to_c(arena, folder);
-    start.script = command.script;
-    start.has_script = command.has_script;
+    if (command.has_script) {
+        start.script = command.script;
+        start.has_script = true;
+    }
     start.keep = value_map_get_bool(fields, STR("keep"), false);
     start.callbacks = (ProcCallbacks){.bytes = on_bytes, .ended = on_ended, .self = exec};
     TRY(proc_start(procs, &start, &exec->proc));
@@ -506,9 +520,9 @@ static void set_callback(lua_State *L, Exec *exec) {
 }
 
 int api_exec(lua_State *L) {
-    static const char *const known[] = {
-        "argv",         "script", "interpreter", "env",    "cwd",   "on_line", "log",
-        "stdout_limit", "keep",   "markers",     "runner", "image", "grace",   NULL};
+    static const char *const known[] = {"argv",    "script", "interpreter",  "env",   "cwd",
+                                        "on_line", "log",    "stdout_limit", "keep",  "markers",
+                                        "runner",  "image",  "grace",        "stdin", NULL};
     HostTask *task = call_begin(L);
     lua_settop(L, 1);
     Exec *exec = (Exec *)wait_new(L, sizeof *exec);

@@ -120,6 +120,7 @@ static void open_api(Host *host, lua_State *L) {
     static const luaL_Reg own[] = {
         {"exec",        api_exec       },
         {"which",       api_which      },
+        {"handler",     api_handler    },
         {"http",        api_http       },
         {"credentials", api_credentials},
         {"all",         api_all        },
@@ -230,6 +231,7 @@ typedef struct Question {
     Host *host;
     uint32_t module;
     Value props;
+    bool has_checkpoint;
     HostRecovery answer;
 } Question;
 
@@ -237,14 +239,17 @@ static int ask_recovery(lua_State *L) {
     Question *question = lua_touserdata(L, 1);
     push_module(L, question->host, question->module);
     if (lua_type(L, -1) != LUA_TTABLE) return 0;
-    if (push_function(L, -1, "recover")) {
-        question->answer = HOST_CALL_RECOVER;
-        return 0;
+    bool has_recover = push_function(L, -1, "recover");
+    if (has_recover) lua_pop(L, 1);
+    const char *word = has_recover ? "recover" : "no";
+    if (push_function(L, -1, "idempotent")) {
+        leaf_push_value(L, question->props);
+        lua_call(L, 1, 1);
+        const char *said = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "no";
+        if (!has_recover) word = said;
+        if (has_recover && strcmp(said, "checkpoint") == 0 && !question->has_checkpoint) return 0;
     }
-    if (!push_function(L, -1, "idempotent")) return 0;
-    leaf_push_value(L, question->props);
-    lua_call(L, 1, 1);
-    const char *word = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "no";
+    if (strcmp(word, "recover") == 0) question->answer = HOST_CALL_RECOVER;
     if (strcmp(word, "yes") == 0) question->answer = HOST_RERUN;
     if (strcmp(word, "keyed") == 0) question->answer = HOST_RERUN_KEYED;
     return 0;
@@ -263,10 +268,10 @@ bool host_task_is_keyed(lua_State *L, HostTask *task) {
     return is_keyed;
 }
 
-HostRecovery host_recovery(Host *host, uint32_t module, Value props) {
+HostRecovery host_recovery(Host *host, uint32_t module, Value props, bool has_checkpoint) {
     // What has no effects may always run again.
     if (host->options.artifact->plan.modules[module].effects == 0) return HOST_RERUN;
-    Question question = {host, module, props, HOST_ASK};
+    Question question = {host, module, props, has_checkpoint, HOST_ASK};
     Err err = host_protect(host, ask_recovery, &question);
     return err.code == ERR_NONE ? question.answer : HOST_ASK;
 }

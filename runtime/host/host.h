@@ -57,6 +57,7 @@ typedef struct HostOptions {
         *env;  // environment of children, NULL-terminated, without what design §16 removes
     Str const *allowed_paths;  // for file:///
     uint32_t allowed_path_count;
+    Value handlers;  // of external types: a map from prefix to {command, env} or {url}, or null
 } HostOptions;
 
 MUST_CHECK Err host_new(const HostOptions *options, Host **out);
@@ -122,7 +123,7 @@ typedef enum HostRecovery {
     HOST_CALL_RECOVER,
     HOST_ASK
 } HostRecovery;
-HostRecovery host_recovery(Host *host, uint32_t module, Value props);
+HostRecovery host_recovery(Host *host, uint32_t module, Value props, bool has_checkpoint);
 HostTask *host_recover(Host *host, const HostStart *start, Value checkpoint);
 // Calls the module's `kill`, then ends its processes and requests: TERM, grace, KILL. `ended`
 // follows.

@@ -196,6 +196,12 @@ bool effect(HostTask *task, Value description);
 
 int api_logs(lua_State *L);  // logs.c
 
+// --- handlers of external types (handlers.c) ----------------------------------------------------
+
+// The handler of the longest prefix; NULL: none.
+const Value *handler_of(const Host *host, Str type);
+int api_handler(lua_State *L);
+
 // --- files (files.c) ----------------------------------------------------------------------------
 
 // Makes the working directory on first use.

@@ -76,12 +76,36 @@ static bool uses_kubernetes(const Host *host) {
     return false;
 }
 
+static bool is_external(const Plan *plan, uint32_t module) {
+    for (uint32_t i = 0; i < plan->node_count; i++) {
+        const PlanNode *node = &plan->nodes[i];
+        if (node->module == module + 1 && (node->flags & NODE_EXTERNAL) != 0) return true;
+    }
+    return false;
+}
+
 static void check_handlers(const Host *host, Arena *arena, Value checks) {
     const Plan *plan = &host->options.artifact->plan;
     for (uint32_t i = 0; i < plan->module_count; i++) {
-        if (plan->modules[i].code != 0) continue;
-        add_check(arena, checks, "handler", plan_text(plan, plan->modules[i].type), false,
-                  STR("no handler is configured for this external type"));
+        if (!is_external(plan, i)) continue;
+        Str type = plan_text(plan, plan->modules[i].type), path = {0};
+        const Value *handler = handler_of(host, type);
+        if (handler == NULL) {
+            add_check(arena, checks, "handler", type, false,
+                      STR("no handler is configured for this external type ('handlers' in "
+                          "flowrun.yaml)"));
+            continue;
+        }
+        const Value *command = value_map_get(*handler, STR("command"));
+        if (command == NULL) {
+            add_check(arena, checks, "handler", type, true,
+                      value_map_get_text(*handler, STR("url"), STR("")));
+            continue;
+        }
+        Str program = command->as.list->items[0].as.text;
+        Err err = proc_find(str_to_c(arena, program), host->options.env, "/", arena, &path);
+        add_check(arena, checks, "handler", type, err.code == ERR_NONE,
+                  err.code == ERR_NONE ? path : str_from(err.text));
     }
 }
 

@@ -86,7 +86,8 @@ static int launch_system(void *self, const ProcLaunch *launch, pid_t *pid) {
     sigset_t all, none;
     sigfillset(&all);
     sigemptyset(&none);
-    bool has_script = launch->script >= 0;
+    bool has_script = launch->script >= 0 && !launch->is_input;
+    bool has_input = launch->script >= 0 && launch->is_input;
     if ((status = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF |
                                                             POSIX_SPAWN_SETSIGMASK)) ||
         (status = posix_spawnattr_setsigdefault(&attributes, &all)) ||
@@ -96,6 +97,8 @@ static int launch_system(void *self, const ProcLaunch *launch, pid_t *pid) {
         (status = posix_spawn_file_actions_adddup2(&actions, launch->output, STDOUT_FILENO)) ||
         (status = posix_spawn_file_actions_adddup2(&actions, launch->error, STDERR_FILENO)) ||
         (has_script && (status = posix_spawn_file_actions_adddup2(&actions, launch->script, 3))) ||
+        (has_input &&
+         (status = posix_spawn_file_actions_adddup2(&actions, launch->script, STDIN_FILENO))) ||
         (status = posix_spawn_file_actions_addclosefrom_np(&actions, has_script ? 4 : 3)) ||
         (status = posix_spawn_file_actions_addchdir_np(&actions, launch->folder))) {
         goto done;
@@ -270,7 +273,8 @@ static Err launch_child(Procs *procs, const ProcStart *start, Arena *arena, Proc
                          .folder = start->folder,
                          .output = writers[0],
                          .error = writers[1],
-                         .script = script};
+                         .script = script,
+                         .is_input = start->is_input};
     uint64_t before = ticks_since_boot();
     int status = procs->seam.launch(procs->seam.self, &launch, &identity->pid);
     uint64_t after = ticks_since_boot();

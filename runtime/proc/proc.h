@@ -89,7 +89,8 @@ typedef struct ProcLaunch {
     const char *const *env;
     const char *folder;
     int output, error;  // descriptors that become 1 and 2
-    int script;         // becomes descriptor 3; -1: none
+    int script;         // becomes descriptor 3, or 0 where `is_input`; -1: none
+    bool is_input;
 } ProcLaunch;
 
 typedef struct ProcSeam {
@@ -131,6 +132,7 @@ typedef struct ProcStart {
     // Text that is handed over as descriptor 3, a sealed memfd; argv names it as PROC_SCRIPT_PATH.
     Str script;
     bool has_script;
+    bool is_input;  // the text is the standard input instead, which is empty otherwise
     bool keep;  // descendants may go on after the main process ended, until procs_free
     ProcCallbacks callbacks;
 } ProcStart;

@@ -249,11 +249,8 @@ static Err host_item(void *self, HostTask *task, Value item, Arena *arena, Value
     Attempt *attempt = host_task_user(task);
     Execution *execution = attempt->execution;
     const PlanNode *node = &execution->artifact->plan.nodes[attempt->node];
-    Scope scope = {.execution = execution,
-                   .arena = arena,
-                   .node = node,
-                   .run = attempt->run,
-                   .roots = &item};
+    Scope scope = {
+        .execution = execution, .arena = arena, .node = node, .run = attempt->run, .roots = &item};
     Evaluated result = run_evaluate(execution, node->leaf_a, &scope);
     *out = result.value;
     if (result.is_ok) return err_none();
@@ -397,11 +394,6 @@ void attempt_launch(Attempt *attempt) {
 
 static bool has_module(const Execution *execution, const PlanNode *node, const char **why) {
     const Plan *plan = &execution->artifact->plan;
-    if ((node->flags & NODE_EXTERNAL) != 0) {
-        *why = "is run by an external handler, and none is configured for it on this host "
-               "('handlers' in flowrun.yaml)";
-        return false;
-    }
     if (node->kind == NODE_TASK && node->module != PLAN_NONE &&
         plan->modules[node->module - 1].code != 0) {
         return true;
@@ -471,7 +463,7 @@ void attempt_recover(Execution *execution, const Action *action) {
     const char *why = NULL;
     HostRecovery way = HOST_ASK;
     if (has_module(execution, node, &why)) {
-        way = host_recovery(execution->host, node->module - 1, given);
+        way = host_recovery(execution->host, node->module - 1, given, checkpoint != NULL);
     }
     switch (way) {
     case HOST_ASK:

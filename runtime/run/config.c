@@ -127,6 +127,70 @@ static Err check_names(const RunConfig *config, Value map) {
     return err_none();
 }
 
+static bool is_texts(Value value) {
+    if (value.kind != VALUE_LIST || value.as.list->count == 0) return false;
+    for (uint32_t i = 0; i < value.as.list->count; i++) {
+        if (value.as.list->items[i].kind != VALUE_TEXT) return false;
+    }
+    return true;
+}
+
+// Words that begin with `./` are relative to the folder of the host file.
+static Value handler_command(const RunConfig *config, Value words, Arena *arena) {
+    char here[4096];
+    Str folder = path_folder(config->path);
+    if (!str_starts_with(folder, STR("/")) && getcwd(here, sizeof here) != NULL) {
+        folder = folder.len == 0 ? str_dup(arena, str_from(here))
+                                 : path_join(arena, str_dup(arena, str_from(here)), folder);
+    }
+    Value out = value_list(arena);
+    for (uint32_t i = 0; i < words.as.list->count; i++) {
+        Str word = words.as.list->items[i].as.text;
+        if (str_starts_with(word, STR("./"))) {
+            word = path_join(arena, folder, str_slice(word, 2, word.len));
+        }
+        value_list_add(arena, out, value_text(word));
+    }
+    return out;
+}
+
+// PREFIX: [command, …], or {command: […], env: {…}}, or {url: …}.
+static Err read_handler(const RunConfig *config, const ValueMember *member, Arena *arena,
+                        Value *out) {
+    *out = value_map(arena);
+    Value given = member->value;
+    const Value *command = given.kind == VALUE_LIST ? &given : value_map_get(given, STR("command"));
+    Str url = value_map_get_text(given, STR("url"), STR(""));
+    if (command != NULL && is_texts(*command) && url.len == 0) {
+        value_map_set(arena, *out, STR("command"), handler_command(config, *command, arena));
+        const Value *env = value_map_get(given, STR("env"));
+        if (env != NULL) value_map_set(arena, *out, STR("env"), *env);
+        return err_none();
+    }
+    if (command == NULL && url.len > 0) {
+        value_map_set(arena, *out, STR("url"), value_text(url));
+        return err_none();
+    }
+    return err_make(ERR_INPUT,
+                    "'" STR_FMT "': the handler of '" STR_FMT
+                    "' must be a command as a list of texts, {command, env} or {url}",
+                    STR_ARG(config->path), STR_ARG(member->key));
+}
+
+static Err read_handlers(RunConfig *config, Value map, Arena *arena) {
+    const Value *given = value_map_get(map, STR("handlers"));
+    if (given == NULL || given->kind == VALUE_NULL) return err_none();
+    if (given->kind != VALUE_MAP) return bad(config, "handlers", "a map of prefixes", *given);
+    config->handlers = value_map(arena);
+    for (uint32_t i = 0; i < given->as.map->count; i++) {
+        const ValueMember *member = &given->as.map->members[i];
+        Value handler = value_null();
+        TRY(read_handler(config, member, arena, &handler));
+        value_map_set(arena, config->handlers, member->key, handler);
+    }
+    return err_none();
+}
+
 static Err read_settings(RunConfig *config, Value map, Arena *arena) {
     static const char *const unknown_words[] = {"pause", "retry", "fail", NULL};
     static const char *const runner_words[] = {"auto", "process", "docker", NULL};
@@ -150,6 +214,7 @@ static Err read_settings(RunConfig *config, Value map, Arena *arena) {
     TRY(read_names(config, map, "allowedPaths", arena, &config->allowed_paths,
                    &config->allowed_path_count));
     TRY(read_env(config, map, arena));
+    TRY(read_handlers(config, map, arena));
     const Value *globals = value_map_get(map, STR("globals"));
     if (globals != NULL && globals->kind == VALUE_MAP) config->globals = *globals;
     TRY(read_text(config, map, "secrets", &config->secrets_path));

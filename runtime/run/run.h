@@ -37,6 +37,7 @@ typedef struct RunConfig {
     enum { ENV_INHERIT, ENV_CLEAN, ENV_NAMES } env;  // of children
     Str *env_names;
     uint32_t env_name_count;
+    Value handlers;  // of external types: prefix -> {command, env} or {url}; null: none
 } RunConfig;
 
 // `path` NULL: the user's, else the machine's, else the defaults. ERR_INPUT names file and setting.
@@ -214,5 +215,18 @@ MUST_CHECK Err run_plan(const PlanRequest *request, Arena *arena, InputFault *fa
 // {"version":1,"checks":[{kind, name, ok, message}]}: what the artifact needs and this host has.
 // Inputs are not asked for.
 MUST_CHECK Err run_preflight(const PlanRequest *request, bool offline, Arena *arena, Value *out);
+
+// --- one task alone (single.c) ------------------------------------------------------------------
+
+typedef struct SingleObserver {
+    // A map with one member: log, metric, checkpoint, outputs or error.
+    void (*say)(void *self, Value message);
+    void *self;
+} SingleObserver;
+
+// Runs the task of that id with the properties of `request` (host/HANDLERS.md) to its end; `status`
+// is the exit code of the contract. ERR_NOT_FOUND, ERR_USAGE: no such task; ERR_INPUT.
+MUST_CHECK Err run_single(Runtime *runtime, const Artifact *artifact, Str task, Value request,
+                          const SingleObserver *observer, int *status);
 
 #endif

@@ -287,10 +287,11 @@ static void recovery_follows_the_module_s_word(void **state) {
         test_row(i);
         Value props = value_map(&world->arena);
         value_map_set(&world->arena, props, STR("word"), value_text(str_from(rows[i].word)));
-        assert_int_equal(host_recovery(world->host, 0, props), rows[i].way);
+        assert_int_equal(host_recovery(world->host, 0, props, false), rows[i].way);
     }
-    assert_int_equal(host_recovery(world->host, 1, value_map(&world->arena)), HOST_CALL_RECOVER);
-    assert_int_equal(host_recovery(world->host, 2, value_map(&world->arena)), HOST_ASK);
+    assert_int_equal(host_recovery(world->host, 1, value_map(&world->arena), false),
+                     HOST_CALL_RECOVER);
+    assert_int_equal(host_recovery(world->host, 2, value_map(&world->arena), false), HOST_ASK);
 }
 
 static void recover_looks_it_up_or_runs_again(void **state) {
