@@ -6,9 +6,14 @@
 
 #include "base/arena.h"
 #include "base/utf8.h"
+#include "base/wiped.h"
 
 void buffer_release(Buffer *buffer) {
-    heap_free(buffer->ptr);
+    if (buffer->is_wiped) {
+        wiped_free(buffer->ptr);
+    } else {
+        heap_free(buffer->ptr);
+    }
     *buffer = (Buffer){0};
 }
 
@@ -22,7 +27,12 @@ void buffer_reserve(Buffer *buffer, size_t more) {
     if (need <= buffer->capacity) return;
     size_t capacity = buffer->capacity == 0 ? 64 : buffer->capacity * 2;
     if (capacity < need) capacity = need;
-    buffer->ptr = heap_resize(buffer->ptr, capacity, 1);
+    if (buffer->is_wiped) {
+        buffer->ptr = wiped_realloc(buffer->ptr, capacity);
+        if (buffer->ptr == NULL) out_of_memory();
+    } else {
+        buffer->ptr = heap_resize(buffer->ptr, capacity, 1);
+    }
     buffer->capacity = capacity;
 }
 

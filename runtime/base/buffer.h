@@ -3,6 +3,7 @@
 #define FLOW_BASE_BUFFER_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@ struct Buffer {
     char *ptr;
     size_t len;
     size_t capacity;
+    bool is_wiped;  // set by who makes it: nothing is left behind where it moves or is released
 };
 
 void buffer_release(Buffer *buffer);

@@ -1,8 +1,11 @@
 // locked.c - see locked.h. Blocks of whole pages, handed out from front to back.
 #include "base/locked.h"
 
+#include <errno.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/crypto.h"
@@ -53,4 +56,33 @@ void locked_release(LockedPool *pool) {
         munmap(block, size);
     }
     pool->blocks = NULL;
+}
+
+static void *resize(void *self, void *block, size_t old_size, size_t new_size) {
+    if (new_size == 0) return NULL;
+    void *moved = locked_alloc(self, new_size);
+    if (block != NULL) memcpy(moved, block, old_size < new_size ? old_size : new_size);
+    return moved;
+}
+
+Allocator locked_allocator(LockedPool *pool) {
+    return (Allocator){resize, pool};
+}
+
+Err locked_read(LockedPool *pool, int fd, size_t limit, Str *out) {
+    size_t size = 4096, len = 0;
+    char *bytes = locked_alloc(pool, size);
+    for (;;) {
+        ssize_t got = read(fd, bytes + len, size - len);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return err_system("cannot read");
+        if (got == 0) break;
+        len += (size_t)got;
+        if (len > limit) return err_make(ERR_LIMIT, "more than %zu bytes", limit);
+        if (len < size) continue;
+        bytes = resize(pool, bytes, size, 2 * size);
+        size *= 2;
+    }
+    *out = (Str){bytes, len};
+    return err_none();
 }

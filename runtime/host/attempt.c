@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "base/wiped.h"
+
 // --- what a task says ---------------------------------------------------------------------------
 
 void host_task_log(HostTask *task, int level, Str text) {
@@ -334,6 +336,7 @@ static void on_timeout(void *self) {
 
 static HostTask *task_new(Host *host, const HostStart *start) {
     HostTask *task = heap_alloc(1, sizeof *task);
+    task->call.allocator = &wiped_allocator;
     Arena *arena = &task->arena;
     task->host = host;
     task->start = *start;

@@ -192,7 +192,7 @@ static Err reveal_field(HostTask *task, Value map, const char *name, Arena *aren
 
 // name=value&… of a map; a list repeats the name.
 static Err encode_map(HostTask *task, Value map, Arena *arena, Str *out) {
-    Buffer text = {0};
+    Buffer text = {.is_wiped = true};
     Err err = err_none();
     for (uint32_t i = 0; i < map.as.map->count && err.code == ERR_NONE; i++) {
         const ValueMember *member = &map.as.map->members[i];
@@ -219,7 +219,7 @@ static Err make_url(HostTask *task, Value fields, Arena *arena, Str *out) {
     Str plain = {0};
     TRY(reveal(task, *url, arena, &plain));
     plain = str_trim(plain);
-    Buffer text = {0};
+    Buffer text = {.is_wiped = true};
     for (size_t i = 0; i < plain.len; i++) {
         if (plain.ptr[i] == ' ') {
             buffer_add(&text, STR("%20"));
@@ -330,7 +330,7 @@ static Err add_multipart_item(Http *http, Value item, Str boundary) {
     Str filename =
         value_map_get_text(item, STR("filename"), file.len > 0 ? path_name(file) : STR(""));
     Str type = value_map_get_text(item, STR("type"), STR(""));
-    Buffer head = {0};
+    Buffer head = {.is_wiped = true};
     buffer_printf(&head,
                   "--" STR_FMT "\r\nContent-Disposition: form-data; name=", STR_ARG(boundary));
     quote_name(&head, value_map_get_text(item, STR("name"), STR("")));
@@ -361,7 +361,7 @@ static Err make_multipart(Http *http, Value list) {
     uint8_t chance[12];
     const Clock *clock = http->wait.task->host->options.clock;
     clock->random(clock->self, chance, sizeof chance);
-    Buffer text = {0};
+    Buffer text = {.is_wiped = true};
     buffer_add(&text, STR("flowrun-"));
     hex_encode(&text, chance, sizeof chance);
     Str boundary = str_dup(&http->wait.arena, buffer_str(&text));
@@ -435,7 +435,7 @@ static Err make_body(Http *http, Value fields) {
     } else if (json != NULL) {
         Value clear = {0};
         TRY(reveal_tree(task, *json, arena, &clear));
-        Buffer text = {0};
+        Buffer text = {.is_wiped = true};
         json_write(&text, clear, JSON_COMPACT, 0);
         plain = str_dup(arena, buffer_str(&text));
         buffer_release(&text);

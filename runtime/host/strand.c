@@ -4,6 +4,8 @@
 // end, drops it.
 #include "host/internal.h"
 
+#include "base/wiped.h"
+
 // --- strands ------------------------------------------------------------------------------------
 
 Strand *strand_of(lua_State *L) {
@@ -108,6 +110,7 @@ Wait *wait_new(lua_State *L, size_t size) {
     if (strand->L != L || !lua_isyieldable(L))
         luaL_error(L, "this function waits and cannot be called from here");
     Wait *wait = heap_alloc(1, size);
+    wait->arena.allocator = &wiped_allocator;  // secrets are in clear there
     wait->task = strand->task;
     wait->strand = strand;
     wait->next = strand->task->waits;

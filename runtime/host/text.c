@@ -17,10 +17,9 @@ Err reveal(HostTask *task, Value value, Arena *arena, Str *out) {
         *out = value_to_text(arena, value);
         return err_none();
     }
-    Buffer plain = {0};
+    Buffer plain = {.is_wiped = true};
     Err err = secrets_print_revealed(secrets, value, &plain);
     if (err.code == ERR_NONE) *out = str_dup(arena, buffer_str(&plain));
-    if (plain.len > 0) wipe(plain.ptr, plain.len);
     buffer_release(&plain);
     return err;
 }

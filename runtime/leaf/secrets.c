@@ -9,6 +9,7 @@
 
 #include "base/crypto.h"
 #include "base/locked.h"
+#include "base/wiped.h"
 
 typedef struct Entry {
     Str recipe;  // canonical JSON, on the heap
@@ -108,12 +109,11 @@ static Err resolve(Secrets *secrets, const Value *recipe, Str key, Entry **out) 
         return err_make(ERR_NOT_FOUND, "there is no source for secret '" STR_FMT "'",
                         STR_ARG(name));
     }
-    Buffer plain = {0};
+    Buffer plain = {.is_wiped = true};
     Err err = secrets->source.resolve(secrets->source.self, name,
                                       value_map_get_text(*recipe, STR("namespace"), (Str){0}),
                                       value_map_get_text(*recipe, STR("key"), (Str){0}), &plain);
     if (err.code == ERR_NONE) *out = add_entry(secrets, key, buffer_str(&plain), KIND_TEXT);
-    if (plain.ptr != NULL) wipe(plain.ptr, plain.capacity);
     buffer_release(&plain);
     if (err.code != ERR_NONE) err.number = LEAF_ERROR_SECRET;
     return err;
@@ -366,7 +366,7 @@ static Err reveal_all(Secrets *secrets, Value value, Arena *arena, Value *out) {
 }
 
 Err secrets_print_revealed(Secrets *secrets, Value value, Buffer *out) {
-    Arena arena = {0};
+    Arena arena = {.allocator = &wiped_allocator};
     Value plain;
     Err err = reveal_all(secrets, value, &arena, &plain);
     if (err.code == ERR_NONE) value_print(out, plain);
@@ -375,7 +375,7 @@ Err secrets_print_revealed(Secrets *secrets, Value value, Buffer *out) {
 }
 
 Err secret_subkey(Str json, Str key, Buffer *plain) {
-    Arena arena = {0};
+    Arena arena = {.allocator = &wiped_allocator};
     Value value;
     Err err = json_parse(json, (JsonLimits){0}, &arena, &value);
     const Value *found = NULL;

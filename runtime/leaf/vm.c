@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/crypto.h"
+#include "base/wiped.h"
 #include "leaf/jq_program.h"
 
 enum {
@@ -44,21 +45,6 @@ static void *allocate(void *self, void *block, size_t old_size, size_t new_size)
     vm->bytes = vm->bytes - old_size + new_size;
     return moved;
 }
-
-// The arena of a machine that sees plain secrets.
-static void *allocate_wiped(void *self, void *block, size_t old_size, size_t new_size) {
-    (void)self;
-    void *moved = NULL;
-    if (new_size > 0) {
-        moved = heap_alloc(1, new_size);
-        if (block != NULL) memcpy(moved, block, old_size < new_size ? old_size : new_size);
-    }
-    if (block != NULL) wipe(block, old_size);
-    heap_free(block);
-    return moved;
-}
-
-static const Allocator wiping = {.resize = allocate_wiped};
 
 size_t leaf_vm_memory(const LeafVm *vm) {
     return vm->bytes;
@@ -216,10 +202,11 @@ static Err machine_new(const LeafOptions *options, bool is_private, LeafVm **out
     if (vm->limits.bytes == 0) vm->limits.bytes = DEFAULT_BYTES;
     vm->clock = options->clock == NULL ? clock_system() : options->clock;
     vm->secrets = options->secrets;
-    if (is_private) vm->arena.allocator = &wiping;
+    if (is_private) vm->arena.allocator = &wiped_allocator;
     vm->time_zone = str_dup(&vm->arena, options->time_zone);
     vm->is_2_0 = str_starts_with(options->target, STR("2"));
     vm->is_private = is_private;
+    for (int i = 0; i < SCRATCH_COUNT; i++) vm->scratch[i].is_wiped = is_private;
     *out = vm;
     vm->L = lua_newstate(allocate, vm);
     if (vm->L == NULL) goto failed;
@@ -252,11 +239,7 @@ void leaf_vm_free(LeafVm *vm) {
     if (vm == NULL) return;
     if (vm->L != NULL) lua_close(vm->L);
     jq_helper_free(vm->jq);
-    for (int i = 0; i < SCRATCH_COUNT; i++) {
-        Buffer *buffer = &vm->scratch[i];
-        if (vm->is_private && buffer->ptr != NULL) wipe(buffer->ptr, buffer->capacity);
-        buffer_release(buffer);
-    }
+    for (int i = 0; i < SCRATCH_COUNT; i++) buffer_release(&vm->scratch[i]);
     heap_free(vm->threads);
     arena_release(&vm->arena);
     heap_free(vm);

@@ -170,7 +170,7 @@ static void add_json(Masker *masker, Str plain, Buffer *scratch) {
     buffer_add_json(scratch, plain);
     add_pattern(masker, str_slice(buffer_str(scratch), 1, scratch->len - 1));
     if (str_find_char(plain, '/', 0) == STR_NOT_FOUND) return;
-    Buffer slashes = {0};
+    Buffer slashes = {.is_wiped = true};
     for (size_t i = 1; i + 1 < scratch->len; i++) {
         if (scratch->ptr[i] == '/') buffer_add_char(&slashes, '\\');
         buffer_add_char(&slashes, scratch->ptr[i]);
@@ -196,7 +196,7 @@ static void add_shell(Masker *masker, Str plain, Buffer *scratch) {
 // Behind 0, 1 or 2 foreign bytes: the characters that depend on the value alone, and with the end
 // where the value ends the text.
 static void add_base64(Masker *masker, Str plain, Buffer *scratch) {
-    Buffer text = {0};
+    Buffer text = {.is_wiped = true};
     for (size_t shift = 0; shift < 3; shift++) {
         buffer_clear(&text);
         buffer_add_repeat(&text, '\0', shift);
@@ -230,7 +230,7 @@ static void add_hex(Masker *masker, Str plain, Buffer *scratch) {
 bool masker_add(Masker *masker, Str plain) {
     Str trimmed = str_trim(plain);
     if (plain.len < MASK_VALUE_MIN) return false;
-    Buffer scratch = {0};
+    Buffer scratch = {.is_wiped = true};
     if (plain.len <= MASK_VALUE_MAX) {
         add_pattern(masker, plain);
         Str forms[] = {plain, trimmed};
@@ -345,7 +345,7 @@ void masker_apply(Masker *masker, Str text, Buffer *out) {
         buffer_add(out, text);
         return;
     }
-    MaskStream stream = {.masker = masker};
+    MaskStream stream = {.masker = masker, .held = {.is_wiped = true}};
     mask_stream_add(&stream, text, out);
     mask_stream_end(&stream, out);
     mask_stream_release(&stream);

@@ -2,6 +2,7 @@
 #include <dlfcn.h>
 #include <string.h>
 
+#include "base/wiped.h"
 #include "net/internal.h"
 
 static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4"};
@@ -15,7 +16,7 @@ typedef struct Symbol {
     { "curl_" name, offsetof(CurlApi, member) }
 
 static const Symbol symbols[] = {
-    SYMBOL(global_init, "global_init"),
+    SYMBOL(global_init, "global_init_mem"),
     SYMBOL(global_cleanup, "global_cleanup"),
     SYMBOL(easy_init, "easy_init"),
     SYMBOL(easy_cleanup, "easy_cleanup"),
@@ -59,7 +60,9 @@ Err curl_open(CurlApi *out) {
         }
         memcpy((char *)&api + symbols[i].at, &address, sizeof address);
     }
-    if (api.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    // Its requests hold secrets: what it frees is wiped.
+    if (api.global_init(CURL_GLOBAL_DEFAULT, wiped_malloc, wiped_free, wiped_realloc, wiped_strdup,
+                        wiped_calloc) != CURLE_OK) {
         dlclose(api.library);
         return err_make(ERR_UNAVAILABLE, "libcurl cannot be initialised");
     }

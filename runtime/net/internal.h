@@ -9,7 +9,9 @@
 
 typedef struct CurlApi {
     void *library;
-    CURLcode (*global_init)(long flags);
+    CURLcode (*global_init)(long flags, curl_malloc_callback allocate, curl_free_callback release,
+                            curl_realloc_callback resize, curl_strdup_callback copy,
+                            curl_calloc_callback clean);
     void (*global_cleanup)(void);
     CURL *(*easy_init)(void);
     void (*easy_cleanup)(CURL *easy);

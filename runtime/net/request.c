@@ -8,6 +8,7 @@
 
 #include "base/crypto.h"
 #include "base/file.h"
+#include "base/wiped.h"
 #include "net/internal.h"
 
 enum { HEADERS_MAX = 1000, HEADER_BYTES_MAX = 1 << 20, CONNECT_MS = 30000, IDLE_MS = 300000 };
@@ -624,6 +625,7 @@ static void copy_parts(NetRequest *request, const NetStart *start) {
 Err net_start(Net *net, const NetStart *start, NetRequest **out) {
     TRY(check_start(start));
     NetRequest *request = heap_alloc(1, sizeof *request);
+    request->arena.allocator = &wiped_allocator;
     request->net = net;
     request->callbacks = start->callbacks;
     request->save_fd = start->save_fd;

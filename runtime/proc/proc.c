@@ -384,11 +384,15 @@ static bool read_stream(Stream *stream, int rounds) {
         if (got < 0) return errno == EAGAIN;
         if (got == 0) return false;
         Str bytes = {procs->bytes, (size_t)got};
-        if (callbacks->bytes != NULL && callbacks->bytes(callbacks->self, stream->kind, bytes)) {
+        bool is_taken =
+            callbacks->bytes != NULL && callbacks->bytes(callbacks->self, stream->kind, bytes);
+        if (is_taken) {
             stream->lines.bytes += bytes.len;
-            continue;
+        } else {
+            lines_feed(&stream->lines, bytes, give_line, stream);
         }
-        lines_feed(&stream->lines, bytes, give_line, stream);
+        wipe(procs->bytes, bytes.len);  // not masked yet
+        if (is_taken) continue;
         if (got < READ_BYTES) return true;
     }
     return true;

@@ -1,25 +1,29 @@
 // secret.c - the chain of places, in the order file, credentials directory, environment.
 //
-// The values of the file stay in one arena of the chain and are wiped with it; the others are read
-// when they are asked for, since a credential may be renewed while the process runs.
+// The values of the file stay in locked memory and are wiped with the chain; the others are read
+// when they are asked for, since a credential may be renewed while the process runs. libyaml leaves
+// copies of what it reads in memory that it frees: a file of YAML is read by a process of its own.
 #include "secret/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/codec.h"
 #include "base/crypto.h"
 #include "base/file.h"
+#include "base/locked.h"
 #include "value/value.h"
 
 struct SecretChain {
-    Arena arena;
-    Str file;        // path; empty: none
-    Value values;    // of the file
-    Str file_texts;  // bytes of the file, for wiping
+    LockedPool pool;
+    Allocator allocator;
+    Arena arena;   // in the pool
+    Str file;      // path; empty: none
+    Value values;  // of the file
     const char *const *env;
     Str env_prefix;
     Str folder;  // empty: none
@@ -79,10 +83,54 @@ static Err check_file(Value values, const char *path) {
     return err_none();
 }
 
+// The child of parse_yaml(): YAML as JSON to `fd`.
+NO_RETURN static void tell_json(Str text, int fd) {
+    Arena arena = {0};
+    Value values;
+    Buffer json = {0};
+    Err err = yaml_parse(text, &arena, &values);
+    if (err.code == ERR_NONE) {
+        json_write(&json, values, JSON_COMPACT, 0);
+        err = file_write_fd(fd, buffer_str(&json));
+    }
+    _exit(err.code == ERR_NONE ? 0 : 1);
+}
+
+static Err parse_yaml(SecretChain *chain, Str text) {
+    int ends[2], status = 0;
+    if (pipe2(ends, O_CLOEXEC) != 0) return err_system("cannot make a pipe");
+    pid_t child = fork();
+    if (child == 0) tell_json(text, ends[1]);
+    close(ends[1]);
+    Str json = {0};
+    Err err = child < 0 ? err_system("cannot start a process")
+                        : locked_read(&chain->pool, ends[0], 2 * SECRET_BYTES_MAX, &json);
+    close(ends[0]);
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    TRY(err);
+    if (status != 0) return err_make(ERR_INPUT, "no YAML");
+    return json_parse(json, (JsonLimits){0}, &chain->arena, &chain->values);
+}
+
+static Err parse_secrets(SecretChain *chain, Str text, const char *path) {
+    Err err = err_make(ERR_INPUT, "no JSON");
+    if (str_starts_with(str_trim(text), STR("{"))) {
+        err = json_parse(str_trim(text), (JsonLimits){0}, &chain->arena, &chain->values);
+    }
+    if (err.code != ERR_NONE) err = parse_yaml(chain, text);
+    // A parser's message may quote what it met, which may be a value: only its kind is told.
+    if (err.code == ERR_INPUT) {
+        return err_make(ERR_INPUT, "the secrets file '%s' is neither YAML nor JSON", path);
+    }
+    return err;
+}
+
 static Err read_secrets(SecretChain *chain, const char *path) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) return err_system("cannot open the secrets file '%s'", path);
     struct stat is = {0};
+    Str text = {0};
     Err err = err_none();
     if (fstat(fd, &is) != 0) {
         err = err_system("cannot read the secrets file '%s'", path);
@@ -90,24 +138,13 @@ static Err read_secrets(SecretChain *chain, const char *path) {
         err = check_owner(path, &is);
     }
     if (err.code == ERR_NONE) {
-        err = file_read_fd(fd, path, SECRET_BYTES_MAX, &chain->arena, &chain->file_texts);
+        err = locked_read(&chain->pool, fd, SECRET_BYTES_MAX, &text);
+        if (err.code != ERR_NONE) err = err_wrap(err, "the secrets file '%s'", path);
     }
     close(fd);
     TRY(err);
     chain->file = str_dup(&chain->arena, str_from(path));
-    Str text = str_trim(chain->file_texts);
-    // A parser's message may quote what it met, which may be a value: only its kind is told.
-    if (str_starts_with(text, STR("{"))) {
-        err = json_parse(text, (JsonLimits){0}, &chain->arena, &chain->values);
-        if (err.code != ERR_NONE) {
-            err = yaml_parse(chain->file_texts, &chain->arena, &chain->values);
-        }
-    } else {
-        err = yaml_parse(chain->file_texts, &chain->arena, &chain->values);
-    }
-    if (err.code != ERR_NONE) {
-        return err_make(ERR_INPUT, "the secrets file '%s' is neither YAML nor JSON", path);
-    }
+    TRY(parse_secrets(chain, text, path));
     return check_file(chain->values, path);
 }
 
@@ -148,18 +185,23 @@ static bool is_file_name(Str name) {
 static Err find_in_folder(const SecretChain *chain, Str name, Buffer *plain, bool *found) {
     if (chain->folder.len == 0 || !is_file_name(name)) return err_none();
     Arena scratch = {0};
-    Str path = path_join(&scratch, chain->folder, name);
-    Str text = {0};
-    Err err = file_read(path.ptr, SECRET_BYTES_MAX, &scratch, &text);
-    if (err.code == ERR_NONE) {
-        Str value = text;
-        if (str_ends_with(value, STR("\n"))) value.len--;
-        buffer_add(plain, value);
-        *found = true;
-        wipe((char *)(uintptr_t)text.ptr, text.len);
-    } else if (err.code == ERR_NOT_FOUND) {
-        err = err_none();
+    LockedPool pool = {0};
+    Str path = path_join(&scratch, chain->folder, name), text = {0};
+    int fd = open(path.ptr, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    Err err = err_none();
+    if (fd >= 0) {
+        err = locked_read(&pool, fd, SECRET_BYTES_MAX, &text);
+        close(fd);
+        if (err.code != ERR_NONE) err = err_wrap(err, "'" STR_FMT "'", STR_ARG(path));
+    } else if (errno != ENOENT) {
+        err = err_system("cannot open '" STR_FMT "'", STR_ARG(path));
     }
+    if (fd >= 0 && err.code == ERR_NONE) {
+        if (str_ends_with(text, STR("\n"))) text.len--;
+        buffer_add(plain, text);
+        *found = true;
+    }
+    locked_release(&pool);
     arena_release(&scratch);
     return err;
 }
@@ -211,6 +253,8 @@ static const char *env_get(const char *const *env, const char *name) {
 
 Err secret_chain_new(const SecretOptions *options, SecretChain **out) {
     SecretChain *chain = heap_alloc(1, sizeof *chain);
+    chain->allocator = locked_allocator(&chain->pool);
+    chain->arena.allocator = &chain->allocator;
     chain->env = options->env;
     chain->env_prefix = str_from(options->env_prefix == NULL ? "SECRET_" : options->env_prefix);
     const char *folder = options->credentials_folder;
@@ -225,40 +269,10 @@ Err secret_chain_new(const SecretOptions *options, SecretChain **out) {
     return err_none();
 }
 
-static void wipe_value(Value value) {
-    switch (value.kind) {
-    case VALUE_TEXT:
-    case VALUE_BIGNUM:
-    case VALUE_UNDEFINED:
-        if (value.as.text.len > 0) {
-            wipe((char *)(uintptr_t)value.as.text.ptr, value.as.text.len);
-        }
-        break;
-    case VALUE_LIST:
-        for (uint32_t i = 0; i < value.as.list->count; i++) wipe_value(value.as.list->items[i]);
-        break;
-    case VALUE_MAP:
-        for (uint32_t i = 0; i < value.as.map->count; i++) {
-            wipe_value(value.as.map->members[i].value);
-        }
-        break;
-    case VALUE_NULL:
-    case VALUE_BOOL:
-    case VALUE_INT:
-    case VALUE_FLOAT:
-    case VALUE_SECRET:
-        break;
-    }
-}
-
 void secret_chain_free(SecretChain *chain) {
     if (chain == NULL) return;
-    // The texts may lie in the bytes of the file or in copies: both are wiped, the copies first.
-    wipe_value(chain->values);
-    if (chain->file_texts.len > 0) {
-        wipe((char *)(uintptr_t)chain->file_texts.ptr, chain->file_texts.len);
-    }
     arena_release(&chain->arena);
+    locked_release(&chain->pool);
     heap_free(chain);
 }
 
@@ -312,7 +326,9 @@ static Err find_plain(const SecretChain *chain, Str name, Str secret_namespace, 
 
 // Replaces the value behind `from` by one of its members.
 static Err take_member(Str name, Str key, Buffer *plain, size_t from) {
-    Arena scratch = {0};
+    LockedPool pool = {0};
+    Allocator allocator = locked_allocator(&pool);
+    Arena scratch = {.allocator = &allocator};
     Value whole = {0};
     Str text = str_slice(buffer_str(plain), from, plain->len);
     Err err = json_parse(text, (JsonLimits){0}, &scratch, &whole);
@@ -330,8 +346,8 @@ static Err take_member(Str name, Str key, Buffer *plain, size_t from) {
         if (part.len > 0) wipe(part.ptr, part.len);
         buffer_release(&part);
     }
-    wipe_value(whole);
     arena_release(&scratch);
+    locked_release(&pool);
     return err;
 }
 
