@@ -461,6 +461,10 @@ static Err make_auth(Http *http, Value fields) {
     if (str_eq(type, STR("bearer"))) {
         Str token = {0};
         TRY(reveal_field(task, *auth, "token", arena, &token));
+        if (http->start.mail_to_count > 0) {
+            http->start.bearer = token;
+            return reveal_field(task, *auth, "username", arena, &http->start.username);
+        }
         if (!has_header(http, STR("Authorization"))) {
             add_header(http, STR("Authorization"), str_concat(arena, STR("Bearer "), token));
         }
@@ -475,6 +479,28 @@ static Err make_auth(Http *http, Value fields) {
     }
     TRY(reveal_field(task, *auth, "username", arena, &http->start.username));
     return reveal_field(task, *auth, "password", arena, &http->start.password);
+}
+
+// A message by SMTP: `mail` says from whom to whom.
+static Err make_mail(Http *http, Value fields) {
+    const Value *mail = value_map_get(fields, STR("mail"));
+    if (mail == NULL) return err_none();
+    Arena *arena = &http->wait.arena;
+    const Value *to = value_map_get(*mail, STR("to"));
+    if (to == NULL || to->kind != VALUE_LIST || to->as.list->count == 0) {
+        return err_make(ERR_USAGE, "'mail.to' must be a list of addresses");
+    }
+    Str *list = arena_array(arena, Str, to->as.list->count);
+    for (uint32_t i = 0; i < to->as.list->count; i++) {
+        list[i] = value_to_text(arena, to->as.list->items[i]);
+    }
+    http->start.mail_to = list;
+    http->start.mail_to_count = to->as.list->count;
+    http->start.mail_from = value_map_get_text(*mail, STR("from"), STR(""));
+    bool is_all = str_eq(value_map_get_text(*mail, STR("tls"), STR("all")), STR("all"));
+    http->start.mail_tls = is_all ? NET_MAIL_TLS_ALL : NET_MAIL_TLS_TRY;
+    http->start.method = STR("MAIL");
+    return err_none();
 }
 
 static Err make_security(Http *http, Value fields) {
@@ -588,6 +614,7 @@ static Err make_request(lua_State *L, Http *http, Value fields) {
     http->start.method = upper;
     TRY(make_url(task, fields, arena, &http->start.url));
     TRY(make_headers(http, fields));
+    TRY(make_mail(http, fields));
     TRY(make_security(http, fields));
     make_limits(http, fields);
     make_key(L, http);
@@ -627,7 +654,8 @@ int api_http(lua_State *L) {
     static const char *const known[] = {"method", "url",   "headers",  "query",     "body",
                                         "json",   "file",  "form",     "multipart", "save",
                                         "auth",   "tls",   "proxy",    "unix",      "follow",
-                                        "limits", "retry", "on_chunk", "metadata",  NULL};
+                                        "limits", "retry", "on_chunk", "metadata",  "mail",
+                                        NULL};
     call_begin(L);
     lua_settop(L, 1);
     Http *http = (Http *)wait_new(L, sizeof *http);

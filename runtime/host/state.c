@@ -196,6 +196,16 @@ static int api_duration(lua_State *L) {
     return 1;
 }
 
+static int api_date(lua_State *L) {
+    HostTask *task = call_begin(L);
+    Buffer text = {0};
+    instant_print_ms(&text, luaL_checkinteger(L, 1));
+    Str printed = buffer_to_str(&text, &task->call);
+    buffer_release(&text);
+    push_str(L, printed);
+    return 1;
+}
+
 static int api_instant(lua_State *L) {
     call_begin(L);
     Str text = check_text(L, 1, "date");
@@ -410,6 +420,7 @@ void add_state_functions(lua_State *L) {
         {"uuid",       api_uuid      },
         {"secret",     api_secret    },
         {"duration",   api_duration  },
+        {"date",       api_date      },
         {"instant",    api_instant   },
         {"item",       api_item      },
         {"glob",       api_glob      },

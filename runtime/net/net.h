@@ -1,4 +1,4 @@
-// net.h - HTTP requests over libcurl's multi interface on the event loop.
+// net.h - HTTP requests, and messages by SMTP, over libcurl's multi interface on the event loop.
 //
 // libcurl is opened at the first request, never linked (design §4.12). One Net holds the pool of
 // connections; credentials are a request's own and never shared. TLS is 1.2 or newer and verified
@@ -46,6 +46,9 @@ typedef struct NetPart {
 
 typedef enum NetAuth { NET_AUTH_NONE, NET_AUTH_BASIC, NET_AUTH_DIGEST } NetAuth;
 
+// Of smtp://; smtps:// is encrypted from the beginning.
+typedef enum NetMailTls { NET_MAIL_TLS_TRY, NET_MAIL_TLS_ALL } NetMailTls;
+
 enum { NET_MEMORY_MAX = 19 << 20 };
 
 typedef struct NetResult {
@@ -91,6 +94,12 @@ typedef struct NetStart {
     int save_fd;                            // the body goes there; -1: memory
     int64_t size_max;                       // 0: NET_MEMORY_MAX in memory, else unlimited
     bool allow_metadata;
+    // A message by SMTP: the URL is smtp:// or smtps://, the body is the message. NULL: HTTP.
+    const Str *mail_to;
+    uint32_t mail_to_count;
+    Str mail_from;
+    NetMailTls mail_tls;
+    Str bearer;     // of SMTP: an OAuth 2 token
     bool is_keyed;  // an idempotency key is in it: a lost answer is no ambiguity
     NetCallbacks callbacks;
 } NetStart;

@@ -38,7 +38,7 @@ struct NetRequest {
     uint32_t part_at;   // where reading stands
     int64_t offset_at;  // in that part
     CURL *easy;
-    struct curl_slist *header_list, *connect_list;
+    struct curl_slist *header_list, *connect_list, *mail_list;
     int save_fd;
     int64_t size_max, size;
     bool allow_metadata, is_idempotent;
@@ -139,6 +139,7 @@ static void request_free(NetRequest *request) {
     }
     if (request->header_list != NULL) net->curl.slist_free(request->header_list);
     if (request->connect_list != NULL) net->curl.slist_free(request->connect_list);
+    if (request->mail_list != NULL) net->curl.slist_free(request->mail_list);
     for (uint32_t i = 0; i < request->part_count; i++) {
         if (request->parts[i].text.len > 0) {
             wipe((char *)(uintptr_t)request->parts[i].text.ptr, request->parts[i].text.len);
@@ -168,6 +169,8 @@ static NetClass class_of_failure(CURLcode code, bool was_sent, bool is_idempoten
     case CURLE_COULDNT_CONNECT:
     case CURLE_SSL_CONNECT_ERROR:
         return NET_TRANSIENT;
+    case CURLE_LOGIN_DENIED:
+        return NET_AUTH;
     case CURLE_OPERATION_TIMEDOUT:
     case CURLE_GOT_NOTHING:
     case CURLE_SEND_ERROR:
@@ -456,17 +459,21 @@ static Err set_headers(NetRequest *request, const NetStart *start) {
     return err_none();
 }
 
+static int64_t body_size(const NetRequest *request) {
+    int64_t size = 0;
+    for (uint32_t i = 0; i < request->part_count; i++) {
+        const NetPart *part = &request->parts[i];
+        size += part->is_file ? part->size : (int64_t)part->text.len;
+    }
+    return size;
+}
+
 static void set_method(NetRequest *request, const NetStart *start, Str method) {
     const CurlApi *curl = &request->net->curl;
     CURL *easy = request->easy;
     if (start->has_body) {
-        int64_t size = 0;
-        for (uint32_t i = 0; i < request->part_count; i++) {
-            const NetPart *part = &request->parts[i];
-            size += part->is_file ? part->size : (int64_t)part->text.len;
-        }
         curl->easy_set(easy, CURLOPT_POST, 1L);
-        curl->easy_set(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
+        curl->easy_set(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body_size(request));
         curl->easy_set(easy, CURLOPT_READFUNCTION, on_read);
         curl->easy_set(easy, CURLOPT_READDATA, request);
         curl->easy_set(easy, CURLOPT_SEEKFUNCTION, on_seek);
@@ -562,7 +569,9 @@ static Err set_url(NetRequest *request, const NetStart *start) {
         err = err_make(ERR_INPUT, "this is no URL with http or https and a host");
         goto done;
     }
-    if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) {
+    bool is_mail = start->mail_to_count > 0 &&
+                   (strcmp(scheme, "smtp") == 0 || strcmp(scheme, "smtps") == 0);
+    if (!is_mail && strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) {
         err = err_make(ERR_INPUT, "the scheme '%s' is not supported: use http or https", scheme);
         goto done;
     }
@@ -595,18 +604,49 @@ done:
     return err;
 }
 
+static Err set_mail(NetRequest *request, const NetStart *start) {
+    const CurlApi *curl = &request->net->curl;
+    CURL *easy = request->easy;
+    for (uint32_t i = 0; i < start->mail_to_count; i++) {
+        if (has_line_break(start->mail_to[i])) {
+            return err_make(ERR_INPUT, "a mail address has a line break in it");
+        }
+        const char *address = str_to_c(&request->arena, start->mail_to[i]);
+        struct curl_slist *list = curl->slist_append(request->mail_list, address);
+        if (list == NULL) return err_make(ERR_SYSTEM, "libcurl is out of memory");
+        request->mail_list = list;
+    }
+    set_text(request, CURLOPT_MAIL_FROM, start->mail_from);
+    curl->easy_set(easy, CURLOPT_MAIL_RCPT, request->mail_list);
+    curl->easy_set(easy, CURLOPT_UPLOAD, 1L);
+    curl->easy_set(easy, CURLOPT_READFUNCTION, on_read);
+    curl->easy_set(easy, CURLOPT_READDATA, request);
+    curl->easy_set(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)body_size(request));
+    bool is_all = start->mail_tls == NET_MAIL_TLS_ALL;
+    curl->easy_set(easy, CURLOPT_USE_SSL, (long)(is_all ? CURLUSESSL_ALL : CURLUSESSL_TRY));
+    set_text(request, CURLOPT_XOAUTH2_BEARER, start->bearer);
+    if (start->bearer.len > 0) set_text(request, CURLOPT_USERNAME, start->username);
+    return err_none();
+}
+
 static Err set_all(NetRequest *request, const NetStart *start) {
     const CurlApi *curl = &request->net->curl;
     Str method = start->method.len > 0 ? start->method : STR("GET");
     request->easy = curl->easy_init();
     if (request->easy == NULL) return err_make(ERR_SYSTEM, "libcurl is out of memory");
-    if (curl->easy_set(request->easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK ||
+    bool is_mail = start->mail_to_count > 0;
+    const char *protocols = is_mail ? "smtp,smtps" : "http,https";
+    if (curl->easy_set(request->easy, CURLOPT_PROTOCOLS_STR, protocols) != CURLE_OK ||
         curl->easy_set(request->easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https") != CURLE_OK) {
         return err_make(ERR_UNAVAILABLE, "the installed libcurl is too old (7.85 is needed)");
     }
     TRY(set_url(request, start));
-    TRY(set_headers(request, start));
-    set_method(request, start, method);
+    if (is_mail) {
+        TRY(set_mail(request, start));
+    } else {
+        TRY(set_headers(request, start));
+        set_method(request, start, method);
+    }
     set_security(request, start);
     set_streams(request, start);
     return err_none();

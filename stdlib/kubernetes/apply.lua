@@ -5,8 +5,6 @@
 local k8s = use "lib.k8s"
 local value = use "lib.value"
 
-local FIELD_MANAGER = "flowrun"
-
 local function is_uri(name)
     return string.starts(name, "kestra://") or string.starts(name, "nsfile://")
         or string.starts(name, "file://")
@@ -89,12 +87,8 @@ end
 -- Path and label of a document.
 local function place(props, host, connection, document)
     local own = value.get(host, document.object.metadata, "namespace")
-    local path, namespace, class = k8s.path(host, connection, document.version, document.kind,
+    return k8s.place(host, connection, document.version, document.kind,
         own or props.namespace or "default", document.name)
-    if path == nil then return nil, namespace, class end
-    local label = document.kind:lower() .. " '" .. document.name .. "'"
-    if namespace ~= nil then label = label .. " in namespace '" .. namespace .. "'" end
-    return path, label
 end
 
 local function apply(props, host, connection, document)
@@ -103,7 +97,7 @@ local function apply(props, host, connection, document)
     local object, message, why = k8s.call(host, connection, {
         method = "PATCH",
         path = path,
-        query = { fieldManager = FIELD_MANAGER },
+        query = { fieldManager = k8s.FIELD_MANAGER },
         headers = { ["Content-Type"] = "application/apply-patch+yaml" },
         body = host.json.encode(document.object),
     })

@@ -3,12 +3,6 @@
 local k8s = use "lib.k8s"
 local value = use "lib.value"
 
-local function version_of(props)
-    local version = props.apiVersion or "v1"
-    if props.apiGroup == nil or props.apiGroup == "" then return version end
-    return props.apiGroup .. "/" .. version
-end
-
 local function fetch_named(props, host, connection, version, namespace)
     local items = {}
     for _, name in ipairs(props.resourcesNames) do
@@ -94,7 +88,7 @@ local function run(props, host)
     local fetch = props.resourcesNames ~= nil and #props.resourcesNames > 0 and fetch_named
         or fetch_all
     local items
-    items, message, class = fetch(props, host, connection, version_of(props), namespace)
+    items, message, class = fetch(props, host, connection, k8s.version(props), namespace)
     if items == nil then return nil, message, class end
     host.metric("fetch.size", "counter", #items)
     return result(props, host, items)

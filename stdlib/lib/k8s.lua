@@ -1,7 +1,9 @@
 -- Talking to a Kubernetes API server: where a kind lives, requests, what an error says.
 local value = use "lib.value"
 
-local k8s = {}
+local k8s = { FIELD_MANAGER = "flowrun" }
+
+local TRIES = 3  -- of what the server asks to repeat
 
 -- Kinds of the usual groups: plural, and whether they belong to a namespace. Others are looked up.
 local KINDS = {
@@ -52,7 +54,7 @@ function k8s.call(host, connection, request)
     request.headers = request.headers or {}
     request.headers.Accept = "application/json"
     local may_lack = request.may_lack
-    request.path, request.may_lack = nil, nil
+    request.path, request.may_lack, request.retry = nil, nil, TRIES
     local answer, message, class = host.http(request)
     if answer == nil then return nil, message, class end
     if answer.planned then return { planned = true } end
@@ -66,6 +68,22 @@ function k8s.call(host, connection, request)
     end
     local reason = host.is_map(decoded) and value.get(host, decoded, "message")
     return nil, reason or "the Kubernetes API answered with status " .. answer.status, answer.class
+end
+
+-- A stream of a GET: `on_chunk` gets it piece by piece. Nothing at its end, else nil, message, class.
+function k8s.stream(host, connection, request)
+    local given = request.on_chunk
+    local answer, message, class = host.http({
+        url = connection.server .. request.path,
+        query = request.query,
+        auth = connection.auth,
+        tls = connection.tls,
+        limits = request.limits,
+        on_chunk = given,
+    })
+    if answer == nil then return nil, message, class end
+    if answer.planned or answer.status < 300 then return nil end
+    return nil, "the Kubernetes API answered with status " .. answer.status, answer.class
 end
 
 function k8s.connect(host, props)
@@ -105,6 +123,22 @@ function k8s.path(host, connection, version, kind, namespace, name)
     path = path .. "/" .. resource[1]
     if name ~= nil then path = path .. "/" .. host.url.encode(name) end
     return path, namespace
+end
+
+-- Group and version of `apiGroup` and `apiVersion`.
+function k8s.version(props)
+    local version = props.apiVersion or "v1"
+    if props.apiGroup == nil or props.apiGroup == "" then return version end
+    return props.apiGroup .. "/" .. version
+end
+
+-- The path of one object, and how messages call it.
+function k8s.place(host, connection, version, kind, namespace, name)
+    local path, own, class = k8s.path(host, connection, version, kind, namespace, name)
+    if path == nil then return nil, own, class end
+    local label = kind:lower() .. " '" .. name .. "'"
+    if own ~= nil then label = label .. " in namespace '" .. own .. "'" end
+    return path, label
 end
 
 -- The fields of metadata that are outputs.

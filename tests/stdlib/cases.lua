@@ -618,4 +618,62 @@ case("get_stores_lines_of_json", function()
     contains(record.stored.text, '"phase":"Running"')
 end)
 
+-- --- Slack's Web API ----------------------------------------------------------------------------
+
+local SLACK = "io.kestra.plugin.slack.app."
+
+local function slack(body, status)
+    return { http = { { status = status or 200, headers = {}, body = body, class = "ok" } } }
+end
+
+case("a_slack_message_has_its_fields_over_the_payload", function()
+    local record = fake.run(SLACK .. "chats.Post", { token = fake.secret("t"), channel = "C1",
+        payload = '{"blocks": [1], "channel": "old"}', messageText = "hi", timestamp = "1.2" },
+        slack('{"ok": true, "ts": "3.4"}'))
+    local request = record.http[1]
+    same(request.url, "https://slack.com/api/chat.postMessage")
+    same(request.method, "POST")
+    same(request.auth.type, "bearer")
+    same(request.json, { blocks = { 1 }, channel = "C1", text = "hi", thread_ts = "1.2" })
+    same(record.outputs, { timestamp = "3.4" })
+end)
+
+case("slack_refuses_with_status_200", function()
+    local record = fake.run(SLACK .. "reactions.Add", { token = "t", channel = "C1", name = "ok",
+        timestamp = "1.2" }, slack('{"ok": false, "error": "missing_scope", "needed": "reactions:write"}'))
+    contains(record.failure, "missing_scope, the token lacks the scope reactions:write")
+    same(record.class, "permanent")
+    record = fake.run(SLACK .. "chats.Post", { token = "t", channel = "C1", messageText = "x" },
+        slack('{"ok": false, "error": "ratelimited"}'))
+    same(record.class, "throttled")
+end)
+
+case("slack_conversations_are_made_filled_and_named", function()
+    local channel = '{"ok": true, "channel": {"id": "C1", "name": "ops", "is_private": true, "topic": {"value": "t"}}}'
+    local record = fake.run(SLACK .. "conversations.Create", { token = "t", name = "ops", isPrivate = true },
+        slack(channel))
+    same(record.http[1].json, { is_private = true, name = "ops" })
+    same(record.outputs, { id = "C1", isPrivate = true, name = "ops", topic = { value = "t" } })
+    record = fake.run(SLACK .. "conversations.Invite", { token = "t", channel = "C1", users = { "U1", "U2" } },
+        slack(channel))
+    same(record.http[1].json, { channel = "C1", users = "U1,U2" })
+    record = fake.run(SLACK .. "conversations.SetTopic", { token = "t", channel = "C1", topic = "x" },
+        slack(channel))
+    same(record.http[1].url, "https://slack.com/api/conversations.setTopic")
+    record = fake.run(SLACK .. "canvases.Create", { token = "t", title = "x",
+        documentContent = { type = "markdown", markdown = "# x" } }, slack('{"ok": true, "canvas_id": "F1"}'))
+    same(record.outputs, { id = "F1" })
+end)
+
+case("a_slack_history_is_read_page_by_page", function()
+    local record = fake.run(SLACK .. "conversations.History", { token = "t", channel = "C1", limit = 3 }, { http = {
+        { status = 200, headers = {}, class = "ok",
+            body = '{"ok": true, "messages": [{"ts": "1"}, {"ts": "2"}], "response_metadata": {"next_cursor": "n"}}' },
+        { status = 200, headers = {}, class = "ok", body = '{"ok": true, "messages": [{"ts": "3"}]}' } } })
+    same(record.http[1].query, { channel = "C1", limit = "3" })
+    same(record.http[2].query, { channel = "C1", cursor = "n", limit = "1" })
+    same(record.outputs, { size = 3, uri = "kestra:///stored/history.ion" })
+    same(record.stored.text, '{"ts":"1"}\n{"ts":"2"}\n{"ts":"3"}\n')
+end)
+
 return { order = order, cases = cases }

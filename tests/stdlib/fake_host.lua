@@ -176,6 +176,19 @@ function fake.host(script)
     host.storage = {
         put = function(t) record.stored = t return "kestra:///stored/" .. (t.name or "object") end,
         get = function(uri) return script.storage[uri] end,
+        writer = function(t)
+            local parts = {}
+            return {
+                write = function(_, ...)
+                    for _, part in ipairs({ ... }) do parts[#parts + 1] = part end
+                    return #parts
+                end,
+                close = function()
+                    record.stored = { text = table.concat(parts), name = t.name }
+                    return "kestra:///stored/" .. (t.name or "object")
+                end,
+            }
+        end,
     }
     host.nsfiles = { read = function(path)
         local found = script.nsfiles and script.nsfiles[path]

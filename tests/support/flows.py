@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import os
 import socketserver
 import ssl
 import threading
@@ -23,6 +24,10 @@ class World:
     def __init__(self, folder):
         self.folder = Path(folder)
         self.state = self.folder / "state"
+        self.env = {}
+
+    def environ(self):
+        return {**os.environ, **self.env}
 
     def compile(self, tasks, namespace="company.team", name="flow"):
         source = self.folder / f"{name}.yaml"
@@ -34,7 +39,7 @@ class World:
     def run(self, *tasks, namespace="company.team", name="flow", status=0, options=()):
         """Runs a flow of these tasks; gives the outputs of each by its id."""
         artifact = self.compile(list(tasks), namespace, name)
-        done = flowtest.run([flowtest.FLOWRUN, "run", artifact, "--state-dir", self.state, "--output", "json", *options])
+        done = flowtest.run([flowtest.FLOWRUN, "run", artifact, "--state-dir", self.state, "--output", "json", *options], env=self.env)
         assert done.returncode == status, f"{done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         self.execution = json.loads(done.stdout)
         return {run["taskId"]: run.get("outputs") or {} for run in self.execution["taskRunList"]}

@@ -1,0 +1,293 @@
+"""Tasks of Kubernetes on a real API server. A small kubelet of ours gives pods their node, states and logs."""
+
+import contextlib
+import http.server
+import json
+import socketserver
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from components import kubernetes, make_certificate
+from flows import World, task
+import flowtest
+
+KUBECTL = "io.kestra.plugin.kubernetes.kubectl."
+POD = "io.kestra.plugin.kubernetes.core.PodCreate"
+
+
+class Cluster:
+    """An API server and a kubelet. What a pod does is in its annotation `test/script`: JSON with log, code, delay, waiting."""
+
+    def __init__(self, server, folder):
+        self.api = server
+        self.folder = Path(folder)
+        self.deleted, self.seen, self.logs = [], {}, {}
+        self.is_over = False
+        self.kubelet = self.serve()
+        self.call("POST", "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "here"}})
+        self.call("PATCH", "/api/v1/nodes/here/status", {"status": {
+            "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": self.kubelet.server_address[1]}},
+            "conditions": [{"type": "Ready", "status": "True"}]}}, "application/merge-patch+json")
+        self.thread = threading.Thread(target=self.work, daemon=True)
+        self.thread.start()
+
+    def call(self, method, path, body=None, kind="application/json"):
+        request = urllib.request.Request(self.api.url + path, method=method, data=json.dumps(body).encode() if body else None,
+                                         headers={"Authorization": "Bearer test-token", "Content-Type": kind})
+        with urllib.request.urlopen(request, timeout=10, context=self.api.context) as response:
+            return json.load(response)
+
+    def get(self, path):
+        try:
+            return self.call("GET", path)
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return None
+            raise
+
+    def serve(self):
+        cluster = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def log_message(self, *args):
+                pass
+
+            def do_GET(self):  # /containerLogs/NAMESPACE/POD/CONTAINER
+                parts = urllib.parse.urlsplit(self.path)
+                query = urllib.parse.parse_qs(parts.query)
+                _, kind, _, pod, _ = parts.path.split("/")
+                assert kind == "containerLogs"
+                self.send_response(200)
+                self.end_headers()
+                since = query.get("sinceTime", [""])[0]
+                sent = 0
+                while True:
+                    lines = cluster.logs.get(pod, [])
+                    while sent < len(lines):
+                        time_of, text = lines[sent]
+                        sent += 1
+                        if time_of >= since:
+                            self.wfile.write(f"{time_of} {text}\n".encode())
+                            self.wfile.flush()
+                    if cluster.seen.get(pod) == "over" or "follow" not in query:
+                        return
+                    time.sleep(0.05)
+
+        class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request, client_address):
+                pass
+
+        make_certificate(self.api.folder, "kubelet", "/CN=here", "IP:127.0.0.1")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.api.folder / "kubelet.crt", self.api.folder / "kubelet.key")
+        server = Server(("127.0.0.1", 0), Handler)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        return server
+
+    def status(self, pod, **status):
+        meta = pod["metadata"]
+        path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}/status"
+        with contextlib.suppress(urllib.error.HTTPError):
+            self.call("PATCH", path, {"status": status}, "application/merge-patch+json")
+
+    def live(self, pod):
+        name = pod["metadata"]["name"]
+        script = json.loads(pod["metadata"].get("annotations", {}).get("test/script", "{}"))
+        containers = [c["name"] for c in pod["spec"]["containers"]]
+
+        def states(state):
+            return [{"name": c, "image": "x", "imageID": "", "ready": False, "restartCount": 0, "state": state} for c in containers]
+
+        if script.get("waiting"):
+            self.status(pod, phase="Pending", containerStatuses=states({"waiting": {"reason": script["waiting"], "message": "no"}}))
+            return
+        self.status(pod, phase="Running", containerStatuses=states({"running": {"startedAt": "2026-01-01T00:00:00Z"}}))
+        for i, line in enumerate(script.get("log", [])):
+            self.logs.setdefault(name, []).append((f"2026-01-01T00:00:{i:02d}.000000000Z", line))
+            time.sleep(script.get("delay", 0))
+        self.seen[name] = "over"
+        code = script.get("code", 0)
+        self.status(pod, phase="Failed" if code else "Succeeded",
+                    containerStatuses=states({"terminated": {"exitCode": code, "reason": "Error" if code else "Completed"}}))
+
+    def work(self):
+        while not self.is_over:
+            with contextlib.suppress(OSError, urllib.error.URLError):
+                for pod in self.call("GET", "/api/v1/pods")["items"]:
+                    name, space = pod["metadata"]["name"], pod["metadata"]["namespace"]
+                    if pod["metadata"].get("deletionTimestamp"):
+                        self.deleted.append(name)
+                        self.seen[name] = "over"
+                        self.call("DELETE", f"/api/v1/namespaces/{space}/pods/{name}", {"gracePeriodSeconds": 0})
+                    elif name not in self.seen:
+                        self.seen[name] = "here"
+                        if not pod["spec"].get("nodeName"):
+                            self.call("POST", f"/api/v1/namespaces/{space}/pods/{name}/binding",
+                                      {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name},
+                                       "target": {"apiVersion": "v1", "kind": "Node", "name": "here"}})
+                        threading.Thread(target=self.live, args=(pod,), daemon=True).start()
+            time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def cluster():
+    for program in (flowtest.FLOWC, flowtest.FLOWRUN):
+        if not Path(program).exists():
+            flowtest.skip(f"{program} is not built")
+    with flowtest.temporary() as folder, contextlib.ExitStack() as stack:
+        (Path(folder) / "cluster").mkdir()
+        server = stack.enter_context(kubernetes(Path(folder) / "cluster"))
+        made = Cluster(server, folder)
+        it = World(folder)
+        it.env = {"KUBECONFIG": str(server.kubeconfig)}
+        try:
+            yield made, it
+        finally:
+            made.is_over = True
+            made.thread.join(10)
+            made.kubelet.shutdown()
+            made.kubelet.server_close()
+
+
+DEPLOYMENT = """apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, labels: {tier: front}}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: "nginx:1"}]}
+"""
+
+
+def check_patch_restart_and_delete(made, it):
+    web = {"resourceType": "Deployment", "apiGroup": "apps", "resourceName": "web"}
+    out = it.run(
+        task("apply", KUBECTL + "Apply", spec=DEPLOYMENT),
+        task("merge", KUBECTL + "Patch", **web, patch="spec: {template: {spec: {containers: [{name: web, image: 'nginx:2'}]}}}"),
+        task("json", KUBECTL + "Patch", **web, patchStrategy="JSON_PATCH",
+             patch='[{"op": "replace", "path": "/spec/replicas", "value": 3}]'),
+        task("drop", KUBECTL + "Patch", **web, patchStrategy="JSON_MERGE", patch='{"metadata": {"labels": {"tier": null}}}'),
+        task("restart", KUBECTL + "Restart", resourceType="Deployment", resourcesNames=["web"]))
+    now = made.get("/apis/apps/v1/namespaces/default/deployments/web")
+    assert out["json"]["metadata"]["name"] == "web" and "status" in out["json"]["status"]
+    assert now["spec"]["replicas"] == 3 and "tier" not in now["metadata"].get("labels", {})
+    assert [c["image"] for c in now["spec"]["template"]["spec"]["containers"]] == ["nginx:2"]
+    assert now["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"].startswith("20")
+    it.run(task("p", KUBECTL + "Patch", **{**web, "resourceName": "none"}, patch="{}"), status=1)
+    assert "deployment 'none' in namespace 'default'" in it.execution["reason"]["message"]
+    it.run(task("d", KUBECTL + "Delete", resourceType="Deployment", apiGroup="apps", resourcesNames=["web", "none"]))
+    assert made.get("/apis/apps/v1/namespaces/default/deployments/web") is None
+
+
+def pod(name, script=None, **properties):
+    annotations = {"annotations": {"test/script": json.dumps(script or {})}}
+    spec = {"containers": [{"name": "main", "image": "busybox", "command": ["sh"]}]}
+    return task(name, POD, metadata=annotations, **{"spec": spec, **properties})
+
+
+def check_a_pod_to_its_end(made, it):
+    out = it.run(pod("good", {"log": ["hello", '::{"outputs": {"n": 3}}::', "bye"], "delay": 0.2},
+                     inputFiles={"in/a.txt": "content of a"}))["good"]
+    name = out["metadata"]["name"]
+    assert out["vars"] == {"n": 3} and out["status"]["phase"] == "Succeeded"
+    assert name.startswith("company-team-flow-good-") and out["metadata"]["labels"]["kestra.io/task-id"] == "good"
+    logs = flowtest.run([flowtest.FLOWRUN, "logs", it.execution["id"], "--state-dir", it.state]).stdout
+    assert logs.count("hello") == 1 and logs.count("bye") == 1, logs
+    wait(lambda: made.get(f"/api/v1/namespaces/default/pods/{name}") is None, "the pod was not deleted")
+    wait(lambda: made.get(f"/api/v1/namespaces/default/secrets/{name}") is None, "the files were not deleted")
+
+
+def check_input_files_are_mounted(made, it):
+    it.run(pod("kept", {}, delete=False, inputFiles={"in/a.txt": "content of a"}))
+    [found] = [p for p in made.get("/api/v1/namespaces/default/pods")["items"] if "-kept-" in p["metadata"]["name"]]
+    container = found["spec"]["containers"][0]
+    assert container["workingDir"] == "/kestra/working-dir"
+    assert "/kestra/working-dir" in [m["mountPath"] for m in container["volumeMounts"]]
+    secret = made.get(f"/api/v1/namespaces/default/secrets/{found['metadata']['name']}")
+    assert secret["data"] == {"file-1": "Y29udGVudCBvZiBh"}
+    [volume] = [v for v in found["spec"]["volumes"] if "secret" in v]
+    assert volume["secret"]["items"] == [{"key": "file-1", "path": "in/a.txt"}]
+
+
+def check_failures_of_pods(made, it):
+    it.run(pod("bad", {"log": ['::{"outputs": {"n": 1}}::'], "code": 3}), status=1)
+    assert "container 'main' ended with 3" in it.execution["reason"]["message"]
+    assert it.execution["taskRunList"][0]["outputs"]["vars"] == {"n": 1}
+    it.run(pod("image", {"waiting": "ErrImagePull"}), status=1)
+    assert "ErrImagePull" in it.execution["reason"]["message"]
+    it.run(pod("slow", {"log": ["x"], "delay": 60}, waitRunning="PT1S"), status=1)
+    assert "at its end after 1" in it.execution["reason"]["message"]
+    it.run(task("wrong", POD, spec={"containers": []}), status=1)
+    assert "cannot create the pod" in it.execution["reason"]["message"]
+    wait(lambda: not [p for p in made.get("/api/v1/pods")["items"] if "-kept-" not in p["metadata"]["name"]], "pods were left")
+
+
+def start(it, *tasks):
+    artifact = it.compile(list(tasks))
+    return artifact, subprocess.Popen([flowtest.FLOWRUN, "run", artifact, "--state-dir", it.state, "--id", "going"],
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env={**it.environ()})
+
+
+def pods_named(made, part):
+    return [p for p in made.get("/api/v1/pods")["items"] if part in p["metadata"]["name"]]
+
+
+def check_a_pod_outlives_its_runtime(made, it):
+    _, process = start(it, pod("long", {"log": [f"line {i}" for i in range(12)] + ['::{"outputs": {"n": 7}}::'], "delay": 0.3}))
+    wait(lambda: pods_named(made, "-long-"), "no pod")
+    time.sleep(1.2)
+    process.kill()
+    process.wait()
+    process.stderr.close()
+    done = flowtest.run([flowtest.FLOWRUN, "resume", "going", "--state-dir", it.state, "--output", "json"], env=it.env)
+    assert done.returncode == 0, done.stderr
+    [run] = json.loads(done.stdout)["taskRunList"]
+    assert run["outputs"]["vars"] == {"n": 7}
+    assert len([n for n in made.seen if "-long-" in n]) == 1  # followed, not made again
+
+
+def check_a_kill_deletes_the_pod(made, it):
+    it.state = it.folder / "other"
+    _, process = start(it, pod("endless", {"log": ["x"] * 50, "delay": 5}))
+    wait(lambda: pods_named(made, "-endless-"), "no pod")
+    time.sleep(0.5)
+    flowtest.run([flowtest.FLOWRUN, "kill", "going", "--state-dir", it.state], env=it.env, check=0)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    wait(lambda: not pods_named(made, "-endless-"), "the pod was left")
+
+
+def wait(condition, what, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.1)
+
+
+def test_tasks_of_kubernetes():
+    """One cluster for all: to start it costs more than what is asked of it."""
+    with cluster() as (made, it):
+        for name, check in list(globals().items()):
+            if name.startswith("check_"):
+                start_of = time.monotonic()
+                check(made, it)
+                print(f"  {name[6:]}: {time.monotonic() - start_of:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    flowtest.main()
