@@ -236,12 +236,17 @@ static bool restart_run(Restart *restart, uint32_t number) {
     return true;
 }
 
+// In order of creation: what runs again begins in the order in which it began.
 static bool restart_level(Restart *restart, uint32_t number) {
     const Level *level = run_of(restart->engine, number)->level;
-    bool found = false;
+    Numbers tasks = {0};
     for (uint32_t at = level->first_child; at != 0; at = run_of(restart->engine, at)->next_child) {
         if (run_of(restart->engine, at)->role != ROLE_TASKS) continue;
-        if (restart_run(restart, at)) found = true;
+        *LIST_ADD(restart->arena, &tasks, uint32_t) = at;
+    }
+    bool found = false;
+    for (uint32_t i = tasks.count; i > 0; i--) {
+        if (restart_run(restart, tasks.items[i - 1])) found = true;
     }
     if (!found) return false;
     drop_followers(restart, number);

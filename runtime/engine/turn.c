@@ -274,8 +274,12 @@ static void end_early(Engine *engine, uint32_t number, const Ending *ending) {
     if (winds_down(engine, number, ending)) return;
     Run *run = run_of(engine, number);
     const Attempt *last = run_last_attempt(run);
-    if (last != NULL && !last->is_decided && run->child == NULL) {
-        task_step(engine, number);
+    // What came of an attempt counts, also of one that ended while it was to be stopped; a child
+    // that was killed is none of it.
+    bool was_stopped =
+        run->child != NULL && run->child->state == STATE_KILLED && ending->cancels;
+    if (last != NULL && last->state != STATE_NONE && !last->is_decided && !was_stopped) {
+        go_on(engine, number);
         return;
     }
     bool takes = is_or_holds(engine, number, ending->run);

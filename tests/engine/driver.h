@@ -16,7 +16,7 @@ typedef struct Logged {
     Str body;
 } Logged;
 
-typedef enum Step { STEP_ANSWER, STEP_STARTED, STEP_COMMAND } Step;
+typedef enum Step { STEP_ANSWER, STEP_STARTED, STEP_COMMAND, STEP_JUMP } Step;
 
 typedef struct Pending {
     Action action;
@@ -24,6 +24,7 @@ typedef struct Pending {
     int64_t due;
     Str key;
     Command command;  // STEP_COMMAND
+    int64_t jump;     // STEP_JUMP: the clock is set by so much
 } Pending;
 
 typedef struct Script {
@@ -285,9 +286,10 @@ static inline void driver_end_attempt(Driver *driver, const Pending *pending, Ev
     const Action *action = &pending->action;
     Str task = driver_task(driver, action->run);
     Event event = {.kind = kind, .run = action->run, .attempt = action->attempt};
-    event.state = action->kind == ACTION_CANCEL
-                      ? STATE_KILLED
-                      : driver_result(driver, task, pending->key, action->attempt);
+    event.state = driver_result(driver, task, pending->key, action->attempt);
+    // Now and then it ends by itself just before it is stopped.
+    bool is_late = driver->is_random && mix(driver->seed, pending->key, 17) % 8 == 0;
+    if (action->kind == ACTION_CANCEL && !is_late) event.state = STATE_KILLED;
     if (event.state == STATE_FAILED) {
         event.text = STR("it failed");
         event.error_class = STR("permanent");
@@ -336,6 +338,10 @@ static inline void driver_perform(Driver *driver, uint32_t index) {
     Pending pending = driver->pending.items[index];
     const Action *action = &pending.action;
     driver_remove(driver, index);
+    if (pending.step == STEP_JUMP) {
+        driver->now += pending.jump;
+        return;
+    }
     if (pending.step == STEP_COMMAND) {
         Events events = {0};
         pending.command.now_ms = driver->now;
@@ -343,6 +349,16 @@ static inline void driver_perform(Driver *driver, uint32_t index) {
         for (uint32_t i = 0; err.code == ERR_NONE && i < events.count; i++) {
             driver_apply(driver, events.items[i]);
         }
+        return;
+    }
+    bool cannot_start = driver->is_random && mix(driver->seed, pending.key, 19) % 40 == 0;
+    if (pending.step == STEP_STARTED && cannot_start) {  // its properties cannot be rendered
+        Event event = {.kind = EVENT_ENDED,
+                       .run = action->run,
+                       .attempt = action->attempt,
+                       .state = STATE_FAILED,
+                       .text = STR("unknown variable")};
+        driver_apply(driver, event);
         return;
     }
     if (pending.step == STEP_STARTED) {
@@ -453,7 +469,7 @@ static inline void driver_crash(Driver *driver, bool calls_recover) {
     if (was_finished != driver->is_finished) driver->error = "finish is lost or came too early";
     for (uint32_t i = 0; i < old_count; i++) {
         Pending *found = driver_find(driver, old[i].key);
-        if (old[i].step == STEP_COMMAND) {
+        if (old[i].step >= STEP_COMMAND) {
             *LIST_ADD(&driver->arena, &driver->pending, Pending) = old[i];
         } else if (found == NULL) {
             // What nobody waits for any more is not asked for again; its answer may still come.
@@ -478,7 +494,7 @@ static inline void driver_crash(Driver *driver, bool calls_recover) {
     }
     for (uint32_t i = 0; i < driver->pending.count; i++) {
         const Pending *pending = &driver->pending.items[i];
-        bool was_there = pending->step == STEP_COMMAND;
+        bool was_there = pending->step >= STEP_COMMAND;
         for (uint32_t o = 0; o < old_count; o++) was_there |= str_eq(old[o].key, pending->key);
         if (!was_there) {
             print_error("new: " STR_FMT "\n", STR_ARG(pending->key));
@@ -491,6 +507,13 @@ static inline void driver_command(Driver *driver, Command command, int64_t due) 
     Pending *pending = LIST_ADD(&driver->arena, &driver->pending, Pending);
     *pending = (Pending){.step = STEP_COMMAND, .due = due, .command = command};
     pending->key = str_printf(&driver->arena, "command %u", driver->pending.count);
+}
+
+// The clock is set forwards or back.
+static inline void driver_jump(Driver *driver, int64_t by, int64_t due) {
+    Pending *pending = LIST_ADD(&driver->arena, &driver->pending, Pending);
+    *pending = (Pending){.step = STEP_JUMP, .due = due, .jump = by};
+    pending->key = str_printf(&driver->arena, "jump %u", driver->pending.count);
 }
 
 // Applies a command now; its error is the caller's.

@@ -1,0 +1,1219 @@
+-- model.lua - what the language says becomes of an execution, written a second time.
+--
+-- It is told a plan and the log of a run and reads only the outside events of the log: what the
+-- world did and when. After each it works out by itself, from flow-language.md 4 and 5 (5.4 for the
+-- levels) and the differences of design section 20, which task runs there are and in which state.
+-- It shares no code with the engine and none of its ideas: it counts nothing, remembers no cursor,
+-- and looks at every live task run again and again until nothing changes. Where the engine knows
+-- run ids, it knows places: "/loop[2]/task".
+--
+-- Of the engine's decisions it reads three things: which place an id belongs to, when a random
+-- retry comes (any time in its bounds is right), and the state it shows, to compare.
+--
+-- check(plan, log, state, runs) gives nil or a text that says where the two differ.
+
+-- --- JSON ----------------------------------------------------------------------------------------
+
+local NULL = setmetatable({}, { __name = "null" })
+local escapes = { b = "\b", f = "\f", n = "\n", r = "\r", t = "\t" }
+
+local function unescape(text)
+    if not text:find("\\", 1, true) then return text end
+    text = text:gsub("\\u(%x%x%x%x)", function(code) return utf8.char(tonumber(code, 16)) end)
+    return (text:gsub("\\(.)", function(one) return escapes[one] or one end))
+end
+
+local read
+
+local function read_string(text, at)
+    local from = at + 1
+    local stop = from
+    while true do
+        local found = text:find('["\\]', stop)
+        if text:byte(found) == 34 then return unescape(text:sub(from, found - 1)), found + 1 end
+        stop = found + 2
+    end
+end
+
+local function read_items(text, at, close, each)
+    at = text:match("^%s*()", at + 1)
+    if text:sub(at, at) == close then return at + 1 end
+    while true do
+        at = text:match("^%s*,?%s*()", each(at))
+        if text:sub(at, at) == close then return at + 1 end
+    end
+end
+
+function read(text, at)
+    at = text:match("^%s*()", at)
+    local first = text:sub(at, at)
+    if first == '"' then return read_string(text, at) end
+    if first == "{" then
+        local map = { order = {} }
+        at = read_items(text, at, "}", function(from)
+            local key, colon = read_string(text, from)
+            map.order[#map.order + 1] = key
+            map[key], colon = read(text, text:match("^%s*:()", colon))
+            return colon
+        end)
+        return map, at
+    end
+    if first == "[" then
+        local list = {}
+        at = read_items(text, at, "]", function(from)
+            list[#list + 1], from = read(text, from)
+            return from
+        end)
+        return list, at
+    end
+    local word, after = text:match("^([%w%.%+%-]+)()", at)
+    if word == nil then error("no JSON") end
+    if word == "null" then return NULL, after end
+    if word == "true" or word == "false" then return word == "true", after end
+    return math.tointeger(word) or tonumber(word) or error("no JSON"), after
+end
+
+local function parse(text)
+    local value = read(text, 1)
+    return value
+end
+
+-- The text of a value, compact, maps in their order: what a loop calls it by.
+local function print_value(value)
+    if type(value) == "string" then return '"' .. value .. '"' end
+    if value == NULL then return "null" end
+    if type(value) ~= "table" then return tostring(value) end
+    local parts = {}
+    if value.order then
+        for i, key in ipairs(value.order) do parts[i] = '"' .. key .. '":' .. print_value(value[key]) end
+        return "{" .. table.concat(parts, ",") .. "}"
+    end
+    for i, item in ipairs(value) do parts[i] = print_value(item) end
+    return "[" .. table.concat(parts, ",") .. "]"
+end
+
+local function to_text(value)
+    if type(value) == "string" then return value end
+    if value == nil or value == NULL then return "" end
+    return print_value(value)
+end
+
+local function is_true(value)
+    local text = to_text(value):match("^%s*(.-)%s*$")
+    return not (text == "" or text == "false" or text == "0" or text == "-0")
+end
+
+-- Milliseconds of PT…S, the only durations the plans have; nil where there is none.
+local function duration(value)
+    if value == nil or value == NULL then return nil end
+    return math.floor(tonumber(value:match("^PT([%d%.]+)S$")) * 1000 + 0.5)
+end
+
+-- --- states --------------------------------------------------------------------------------------
+
+local OVER = {
+    SUCCESS = true, WARNING = true, FAILED = true, KILLED = true,
+    CANCELLED = true, RETRIED = true, SKIPPED = true,
+}
+
+local function over(thing) return OVER[thing.state] == true end
+
+local LEVELS = {
+    SEQUENCE = true, PARALLEL = true, DAG = true, IF = true, SWITCH = true, FOREACH = true,
+    LOOP = true, LOOP_UNTIL = true, PAUSE = true,
+}
+local SLOT = { RUN_IF = 1, TIMEOUT = 2, A = 3, B = 4, C = 5, PROPS = 6, OUTPUTS = 7, SLA = 8 }
+
+local Model = {}
+Model.__index = Model
+
+local function is_level(run)
+    return LEVELS[run.node.kind] or (run.node.kind == "ITEMS" and (run.part == "" or run.part == "items"))
+end
+
+local function complain(format, ...) error({ says = format:format(...) }, 0) end
+
+function Model:set(run, state)
+    if run.state == state then return end
+    run.state = state
+    self.changed = true
+    if OVER[state] then
+        run.timer, run.may_start = nil, nil
+    end
+end
+
+local function with_flags(node, state)
+    if state == "FAILED" and node.allowFailure then state = "WARNING" end
+    if state == "WARNING" and node.allowWarning then state = "SUCCESS" end
+    return state
+end
+
+function Model:fail(run) self:set(run, with_flags(run.node, "FAILED")) end
+
+-- --- task runs -----------------------------------------------------------------------------------
+
+local function clear(run)
+    run.kids = {}        -- task runs directly below, in order of creation
+    run.iterations = {}  -- LOOP, batches: from 0; {state, told, child}
+    run.pass = nil       -- LOOP_UNTIL
+end
+
+local function new_run(parent, node, role, index, part)
+    local run = {
+        node = node, parent = parent, role = role, index = index, part = part or "",
+        state = "CREATED", attempts = {}, told = {},
+    }
+    run.task = node.id .. (run.part ~= "" and "_" .. run.part or "")
+    run.path = parent and parent.path .. "/" .. run.task .. (index and "[" .. index .. "]" or "") or ""
+    clear(run)
+    return run
+end
+
+function Model:create(parent, node, role, index, part)
+    local run = new_run(parent, node, role, index, part)
+    self.made = self.made + 1
+    run.begun, run.number = self.now, self.made
+    parent.kids[#parent.kids + 1] = run
+    self.order[#self.order + 1] = run
+    self.runs[run.path] = run
+    self.changed = true
+end
+
+function Model:drop(run)
+    for _, kid in ipairs(run.kids) do self:drop(kid) end
+    run.is_gone = true
+    if self.runs[run.path] == run then self.runs[run.path] = nil end
+end
+
+local function without_gone(list)
+    local kept = {}
+    for _, run in ipairs(list) do
+        if not run.is_gone then kept[#kept + 1] = run end
+    end
+    return kept
+end
+
+local function find(run, node, index, part)
+    for _, kid in ipairs(run.kids) do
+        if kid.node == node and kid.index == index and kid.part == (part or "") then return kid end
+    end
+end
+
+-- How many there are, live, and in each state: of a role, of one iteration where it is given.
+local function count(run, role, index)
+    local sum = { all = 0, live = 0, FAILED = 0, KILLED = 0, WARNING = 0 }
+    local list = run.kids
+    local isolated = role == "tasks" and index == nil
+        and (run.node.kind == "LOOP" or run.part == "items")
+    if isolated then
+        list = {}
+        for i = 0, run.iterations.count and run.iterations.count - 1 or -1 do
+            list[#list + 1] = run.iterations[i]
+        end
+    end
+    for _, one in ipairs(list) do
+        if isolated or (one.role == role and (index == nil or one.index == index)) then
+            sum.all = sum.all + 1
+            if not over(one) then sum.live = sum.live + 1 end
+            if sum[one.state] then sum[one.state] = sum[one.state] + 1 end
+        end
+    end
+    return sum
+end
+
+-- What a property is: nil as long as the world has not said it.
+local function value_of(run, slot, turn)
+    local node = run.node
+    local leaf
+    if slot == SLOT.RUN_IF then leaf = node.runIf
+    elseif slot == SLOT.TIMEOUT then leaf = node.timeout
+    elseif slot == SLOT.A then leaf = node.a
+    elseif slot == SLOT.B then leaf = node.b
+    elseif slot == SLOT.C then leaf = node.c
+    else leaf = node.props end
+    if leaf == nil then return { value = NULL } end
+    if leaf.constant ~= nil then return { value = leaf.constant } end
+    return run.told[slot .. "." .. (turn or 0)]
+end
+
+-- As value_of, and an error ends the run.
+function Model:need(run, slot, turn)
+    local found = value_of(run, slot, turn)
+    if found and found.is_error then
+        self:fail(run)
+        return nil
+    end
+    return found
+end
+
+-- --- one attempt (3.3, 5.3) ----------------------------------------------------------------------
+
+local function last_attempt(run) return run.attempts[#run.attempts] end
+
+local function is_under_way(run)
+    local last = last_attempt(run)
+    return last ~= nil and last.state == nil
+end
+
+function Model:next_attempt_at(run)
+    local retry = run.node.retry
+    if retry == nil or run.part ~= "" then return nil end
+    local made = retry.isNew and self.attempt or #run.attempts
+    if retry.isNew and OVER[self.state] then return nil end
+    if retry.maxAttempts > 0 and made >= retry.maxAttempts then return nil end
+    local ended = last_attempt(run).ended
+    local first = retry.isNew and self.created or run.attempts[1].started
+    local function is_late(at) return retry.maxDuration > 0 and at - first >= retry.maxDuration end
+    local delay = retry.interval
+    if retry.kind == "EXPONENTIAL" then
+        for _ = 2, made do delay = delay * retry.delayFactor end
+        if retry.maxInterval > 0 then delay = math.min(delay, retry.maxInterval) end
+    elseif retry.kind == "RANDOM" then
+        local least, most = ended + retry.interval, ended + math.max(retry.maxInterval - 1, retry.interval)
+        local at = self.hints[run.path]
+        if at == nil then
+            if not is_late(most) then complain("%s: no retry, though there is time for one", run.path) end
+            return nil
+        end
+        if at < least or at > most then complain("%s: a random retry out of its bounds", run.path) end
+        return not is_late(at) and at or nil
+    end
+    return not is_late(ended + delay) and ended + delay or nil
+end
+
+function Model:conclude(run, state)
+    local retry = run.node.retry
+    last_attempt(run).is_decided = true
+    if state == "SUCCESS" and #run.attempts > 1 and retry and retry.warning then state = "WARNING" end
+    if state == "FAILED" and not self:ending_now() then
+        local at = self:next_attempt_at(run)
+        if at then
+            run.timer, run.fired = at, nil
+            self:set(run, "RETRYING")
+            return
+        end
+    end
+    self:set(run, run.part == "" and with_flags(run.node, state) or state)
+end
+
+-- --- levels (5.4) --------------------------------------------------------------------------------
+
+local function tasks_of(run)
+    local node = run.node
+    if node.kind == "IF" or node.kind == "SWITCH" then return run.branch or {} end
+    return node.body
+end
+
+-- One after the other; true behind the last.
+function Model:sequence(run, list, role, index)
+    if count(run, role, index).live > 0 then return false end
+    for _, node in ipairs(list) do
+        if not find(run, node, index) then
+            self:create(run, node, role, index)
+            return false
+        end
+    end
+    return true
+end
+
+local function concurrency(run)
+    local limit = tonumber(to_text(value_of(run, SLOT.A).value)) or 0
+    return limit > 0 and limit or math.huge
+end
+
+function Model:parallel(run)
+    for _, node in ipairs(run.node.body) do
+        if not find(run, node) then
+            if count(run, "tasks").live >= concurrency(run) then return false end
+            self:create(run, node, "tasks")
+        end
+    end
+    return count(run, "tasks").live == 0
+end
+
+function Model:dag(run)
+    for _, node in ipairs(run.node.body) do
+        local is_ready = not find(run, node) and count(run, "tasks").live < concurrency(run)
+        for _, id in ipairs(node.deps) do
+            local met = false
+            for _, kid in ipairs(run.kids) do
+                met = met or (kid.node.id == id and kid.role == "tasks" and over(kid))
+            end
+            is_ready = is_ready and met
+        end
+        if is_ready then self:create(run, node, "tasks") end
+    end
+    return count(run, "tasks").live == 0
+end
+
+-- The values of a loop as texts; nil: they are none.
+local function loop_values(run)
+    local given = value_of(run, SLOT.A).value
+    local is_loop = run.node.kind == "LOOP"
+    if type(given) == "string" then
+        local fits, list = pcall(parse, given)
+        if not fits then return nil end
+        given = list
+    end
+    if type(given) ~= "table" or given == NULL then return nil end
+    if given.order then
+        if not is_loop then return nil end
+        local values = {}
+        for i, key in ipairs(given.order) do values[i] = to_text(given[key]) end
+        return values
+    end
+    local values, seen = {}, {}
+    for _, item in ipairs(given) do
+        if item == NULL then return nil end
+        local text = to_text(item)
+        if is_loop or not seen[text] then values[#values + 1] = text end
+        seen[text] = true
+    end
+    return values
+end
+
+function Model:for_each(run)
+    local values, body, limit = loop_values(run), run.node.body, run.node.limit
+    if run.node.pairs then
+        for index = 0, #values - 1 do
+            for _, node in ipairs(body) do
+                if not find(run, node, index) then
+                    if limit > 0 and count(run, "tasks").live >= limit then return false end
+                    self:create(run, node, "tasks", index)
+                end
+            end
+        end
+        return count(run, "tasks").live == 0
+    end
+    local slots = limit < 0 and 1 or limit == 0 and #values or math.min(limit, #values)
+    while count(run, "tasks").live < slots do
+        local found = false
+        for index = 0, #values - 1 do
+            if not found and count(run, "tasks", index).live == 0 then
+                for _, node in ipairs(body) do
+                    if not found and not find(run, node, index) then
+                        self:create(run, node, "tasks", index)
+                        found = true
+                    end
+                end
+            end
+        end
+        if not found then break end
+    end
+    return count(run, "tasks").live == 0
+end
+
+function Model:iteration(run, index)
+    local one = run.iterations[index]
+    local sum = count(run, "tasks", index)
+    if over(one) or sum.live > 0 then return end
+    if sum.KILLED + sum.FAILED > 0 then
+        one.state = sum.KILLED > 0 and "KILLED" or "FAILED"
+    elseif self:sequence(run, run.node.body, "tasks", index) then
+        local outputs = run.node.props
+        if outputs and outputs.constant == nil then
+            if not one.told then return end
+            if one.told.is_error then
+                one.state = "FAILED"
+                self.changed = true
+                return
+            end
+        end
+        one.state = sum.WARNING > 0 and "WARNING" or "SUCCESS"
+    else
+        return
+    end
+    self.changed = true
+end
+
+-- Iterations of a Loop go on by themselves, also when no new one may start.
+function Model:iterations(run, may_start)
+    local limit = run.node.limit < 0 and 1 or run.node.limit
+    local begun = run.iterations.count or 0
+    for index = 0, begun - 1 do self:iteration(run, index) end
+    local sum = count(run, "tasks")
+    local fails = run.node.transmitFailed and sum.FAILED + sum.KILLED > 0
+    while may_start and not fails and begun < #loop_values(run) do
+        if limit > 0 and count(run, "tasks").live >= limit then break end
+        run.iterations[begun] = { state = "" }
+        begun = begun + 1
+        run.iterations.count = begun
+        self.changed = true
+    end
+    return count(run, "tasks").live == 0
+end
+
+function Model:until_true(run)
+    if run.state == "PAUSED" then
+        if not run.fired then return false end
+        local pass = run.pass + 1
+        for _, kid in ipairs(run.kids) do self:drop(kid) end
+        run.kids, run.pass, run.fired = {}, pass, nil
+        self:set(run, "RUNNING")
+    end
+    run.pass = run.pass or 0
+    if not self:sequence(run, run.node.body, "tasks", run.pass) then return false end
+    local passes = run.pass + 1
+    local condition = self:need(run, SLOT.A, passes)
+    if not condition then return false end
+    if is_true(condition.value) then return true end
+    local frequency = value_of(run, SLOT.B).value
+    local passes_max, time_max = frequency.maxIterations, duration(frequency.maxDuration)
+    if (passes_max and passes >= passes_max) or (time_max and self.now - run.begun >= time_max) then
+        if run.node.failOnMax then run.has_failed = true end
+        return true
+    end
+    run.timer, run.fired = self.now + duration(frequency.interval), nil
+    self:set(run, "PAUSED")
+    return false
+end
+
+local PARTS = { "split", "items", "merge" }
+
+function Model:parts(run)
+    if count(run, "tasks").live > 0 then return false end
+    for i = 1, run.node.wait and 3 or 2 do
+        if not find(run, run.node, nil, PARTS[i]) then
+            self:create(run, run.node, "tasks", nil, PARTS[i])
+            return false
+        end
+    end
+    return true
+end
+
+-- The task runs of `tasks` that may start; true when none is left.
+function Model:advance(run)
+    local kind = run.node.kind
+    if kind == "PARALLEL" then return self:parallel(run) end
+    if kind == "DAG" then return self:dag(run) end
+    if kind == "FOREACH" then return self:for_each(run) end
+    if kind == "LOOP" then return self:iterations(run, true) end
+    if kind == "LOOP_UNTIL" then return self:until_true(run) end
+    if kind == "ITEMS" then return self:parts(run) end
+    return self:sequence(run, tasks_of(run), "tasks")
+end
+
+local function result(run)
+    local sum = count(run, "tasks")
+    local counts = run.node.kind ~= "LOOP" or run.node.transmitFailed
+    local state = "SUCCESS"
+    if counts and sum.WARNING > 0 then state = "WARNING" end
+    if run.has_failed or (counts and sum.FAILED > 0) then state = "FAILED" end
+    if counts and sum.KILLED > 0 then state = "KILLED" end
+    return with_flags(run.node, state)
+end
+
+function Model:end_level(run)
+    if run == self.root then
+        self:end_flow(result(run))
+    else
+        self:set(run, result(run))
+    end
+end
+
+function Model:level(run)
+    if self.is_paused then return end
+    local node = run.node
+    if count(run, "finally").all == 0 then
+        local sum = count(run, "tasks")
+        local counts = node.kind ~= "LOOP" or node.transmitFailed
+        local is_killed = counts and sum.KILLED > 0
+        local is_failed = run.has_failed or (counts and sum.FAILED > 0)
+        if is_killed or is_failed or count(run, "errors").all > 0 then
+            if node.kind == "LOOP" then self:iterations(run, false) end
+            if count(run, "tasks").live > 0 then return end
+            if is_killed then
+                self:end_level(run)
+                return
+            end
+            if not self:sequence(run, node.errors, "errors") then return end
+        else
+            if not self:advance(run) or over(run) then return end
+            -- What was just found may be a failure: then the list to look at is another.
+            sum = count(run, "tasks")
+            is_killed, is_failed = counts and sum.KILLED > 0, counts and sum.FAILED > 0
+            if is_killed or is_failed or (run.has_failed and #node.errors > 0) then
+                self.changed = true
+                return
+            end
+        end
+    end
+    if self:sequence(run, node.finally, "finally") then self:end_level(run) end
+end
+
+-- --- the kinds -----------------------------------------------------------------------------------
+
+function Model:begin_level(run)
+    local kind = run.node.kind
+    local found = self:need(run, SLOT.A)
+    if not found then return end
+    if kind == "IF" then
+        run.branch = is_true(found.value) and run.node.body or run.node.extra
+    elseif kind == "SWITCH" then
+        for _, case in ipairs(run.node.cases) do
+            if not run.branch and case.key == to_text(found.value) then run.branch = case.tasks end
+        end
+        if not run.branch and #run.node.extra == 0 then
+            self:fail(run)
+            return
+        end
+        run.branch = run.branch or run.node.extra
+    elseif (kind == "FOREACH" or kind == "LOOP") and not loop_values(run) then
+        self:fail(run)
+        return
+    end
+    self:set(run, "RUNNING")
+end
+
+function Model:begin_pause(run)
+    local rule = self:need(run, SLOT.A)
+    if not rule then return end
+    local wait = duration(rule.value.pauseDuration) or duration(rule.value.timeout)
+    run.timer, run.fired = wait and self.now + wait, nil
+    self:set(run, "PAUSED")
+end
+
+function Model:fail_inside(run)
+    if #run.node.errors == 0 and #run.node.finally == 0 then
+        self:fail(run)
+    else
+        run.has_failed = true
+        self:set(run, "RUNNING")
+    end
+end
+
+function Model:pause(run)
+    if self.is_paused then return end
+    if run.state == "RUNNING" then
+        if count(run, "extra").live == 0 then self:level(run) end
+        return
+    end
+    if not self:sequence(run, run.node.extra, "extra") or not run.fired then return end
+    local rule = value_of(run, SLOT.A).value
+    local behavior = rule.behavior or "RESUME"
+    if not rule.pauseDuration or behavior == "FAIL" then
+        self:fail_inside(run)
+    elseif behavior == "WARN" then
+        self:set(run, with_flags(run.node, "WARNING"))
+    elseif behavior == "CANCEL" then
+        self:end_early({ state = "CANCELLED", run = run, cancels = true })
+    else
+        self:set(run, "RUNNING")
+    end
+end
+
+function Model:begin_update(run)
+    local props = self:need(run, SLOT.PROPS)
+    if not props then return end
+    if run.node.update ~= "EXIT" then
+        self:set(run, "SUCCESS")
+        return
+    end
+    local state = props.value.state
+    self:end_early({ state = state, run = run, cancels = state == "KILLED" })
+    self:set(run, state)
+end
+
+function Model:begin_task(run)
+    if run.part == "" and not self:need(run, SLOT.TIMEOUT, #run.attempts + 1) then return end
+    if not run.may_start then run.may_start, self.changed = true, true end
+end
+
+local function transmitted(node, state, is_error)
+    if is_error then return "FAILED" end
+    local is_bad = state == "FAILED" or state == "KILLED" or state == "WARNING"
+    return node.wait and node.transmitFailed and is_bad and state or "SUCCESS"
+end
+
+function Model:begin_subflow(run)
+    if not self:need(run, SLOT.B) then return end
+    local old = run.child
+    if run.state == "RESTARTED" and old and not old.is_error
+        and (old.state == "SUCCESS" or old.state == "WARNING") then
+        self:set(run, "SUCCESS")
+        return
+    end
+    run.attempts[#run.attempts + 1] = { started = self.now }
+    run.child = {}
+    self:set(run, "RUNNING")
+end
+
+function Model:batches(run)
+    local split = find(run.parent, run.node, nil, "split")
+    local total = split.batches and #split.batches or 0
+    local begun = run.iterations.count or 0
+    while begun < total and not self.is_paused do
+        run.iterations[begun] = { state = "" }
+        begun = begun + 1
+        run.iterations.count = begun
+        self.changed = true
+    end
+    for index = 0, begun - 1 do
+        local one = run.iterations[index]
+        local leaf = run.node.b
+        if not over(one) and leaf and leaf.constant == nil and one.told then
+            if one.told.is_error then
+                one.state = "FAILED"
+                self.changed = true
+            else
+                one.is_called = true
+            end
+        elseif not over(one) and (not leaf or leaf.constant ~= nil) then
+            one.is_called = true
+        end
+    end
+    local sum = count(run, "tasks")
+    if begun < total or sum.live > 0 then return end
+    local state = "SUCCESS"
+    if sum.WARNING > 0 then state = "WARNING" end
+    if sum.KILLED > 0 then state = "KILLED" end
+    if sum.FAILED > 0 then state = "FAILED" end
+    self:set(run, state)
+end
+
+function Model:begin(run)
+    local node = run.node
+    if run.part == "" then
+        local condition = self:need(run, SLOT.RUN_IF)
+        if not condition then return end
+        if node.runIf and not is_true(condition.value) then
+            self:set(run, "SKIPPED")
+            return
+        end
+    end
+    local kind = node.kind
+    if kind == "TASK" or run.part == "split" or run.part == "merge" then
+        self:begin_task(run)
+    elseif kind == "SUBFLOW" then
+        self:begin_subflow(run)
+    elseif kind == "PAUSE" then
+        self:begin_pause(run)
+    elseif kind == "UPDATE" then
+        self:begin_update(run)
+    elseif kind == "TIMER" then
+        local props = self:need(run, SLOT.PROPS)
+        local limit = props and self:need(run, SLOT.TIMEOUT, #run.attempts + 1)
+        if not limit then return end
+        local sleep, most = duration(props.value.duration), duration(limit.value)
+        run.is_cut = most ~= nil and most < sleep
+        run.timer, run.fired = self.now + (run.is_cut and most or sleep), nil
+        self:set(run, "RUNNING")
+    elseif kind == "LOOP_UNTIL" then
+        if self:need(run, SLOT.B) then self:set(run, "RUNNING") end
+    elseif kind == "ITEMS" then
+        local is_known = run.part == "items" or (self:need(run, SLOT.A) and self:need(run, SLOT.C))
+        if is_known then self:set(run, "RUNNING") end
+    else
+        self:begin_level(run)
+    end
+end
+
+function Model:go_on(run)
+    local kind = run.node.kind
+    local last = last_attempt(run)
+    if kind == "PAUSE" then
+        self:pause(run)
+    elseif kind == "TIMER" then
+        if run.fired and run.is_cut then self:fail(run) end
+        if run.fired and not over(run) then self:set(run, "SUCCESS") end
+    elseif run.part == "items" then
+        self:batches(run)
+    elseif is_level(run) then
+        self:level(run)
+    elseif last and last.state and not last.is_decided then
+        self:conclude(run, last.state)
+    end
+end
+
+-- --- ending early (5.5; Exit, agreements, Pause with CANCEL, a retry elsewhere) ------------------
+
+function Model:end_early(ending)
+    if self.ending or OVER[self.state] then return end
+    self.ending = ending
+    self.is_paused = false
+    self.changed = true
+end
+
+function Model:ending_now()
+    if OVER[self.state] then return self.is_killed_after and { state = "KILLED", cancels = true } or nil end
+    return self.ending
+end
+
+local function holds(outer, inner)
+    while inner do
+        if inner == outer then return true end
+        inner = inner.parent
+    end
+    return false
+end
+
+function Model:wind_down(run, ending)
+    run.may_start = nil
+    if is_under_way(run) then return end
+    for _, kid in ipairs(run.kids) do
+        if not over(kid) then return end
+    end
+    for index = 0, (run.iterations.count or 0) - 1 do
+        local one = run.iterations[index]
+        if run.part == "items" and one.is_called and not over(one) then return end
+    end
+    local last = last_attempt(run)
+    local was_stopped = ending.cancels and run.child and run.child.state == "KILLED"
+    if last and not last.is_decided and not was_stopped then
+        self:conclude(run, last.state)
+    else
+        self:set(run, ending.run and holds(run, ending.run) and ending.state or "KILLED")
+    end
+end
+
+-- --- the execution -------------------------------------------------------------------------------
+
+function Model:end_flow(state)
+    if self.plan.hasOutputs and state ~= "KILLED" then
+        if not self.outputs then return end
+        if self.outputs.is_error then state = "FAILED" end
+    end
+    self.state = state
+    self.changed = true
+end
+
+function Model:show()
+    local state = "RUNNING"
+    for _, run in ipairs(self.order) do
+        if run.state == "RETRYING" and state == "RUNNING" then state = "RETRYING" end
+        if run.state == "PAUSED" then state = "PAUSED" end
+    end
+    if self.is_paused then state = "PAUSED" end
+    if self.ending and self.ending.cancels then state = "KILLING" end
+    self.state = state
+end
+
+function Model:live()
+    local live = 0
+    for _, run in ipairs(self.order) do
+        if not over(run) then live = live + 1 end
+    end
+    return live
+end
+
+function Model:step_root()
+    if OVER[self.state] then
+        if self.state ~= "RETRIED" and not self.is_killed_after then
+            self:sequence(self.root, self.root.node.extra, "extra")
+        end
+        return
+    end
+    if not self.ending then
+        for i, sla in ipairs(self.plan.slas) do
+            local seen = self.slas[i]
+            if not self.ending and seen.is_violated and not seen.is_handled then
+                seen.is_handled = true
+                if sla.behavior ~= "NONE" then
+                    self:end_early({ state = sla.behavior == "FAIL" and "FAILED" or "CANCELLED", cancels = true })
+                end
+            end
+        end
+    end
+    self:show()
+    if not self.ending then
+        self:level(self.root)
+        return
+    end
+    if self:live() > 0 then return end
+    if self.ending.follows then
+        if not self.follower then return end
+        self.state = self.follower.is_error and "FAILED" or self.ending.state
+    else
+        self.state = self.ending.state
+    end
+    self.changed = true
+end
+
+function Model:step(run)
+    local ending = self:ending_now()
+    if ending then
+        self:wind_down(run, ending)
+    elseif run.state == "CREATED" or run.state == "RESTARTED" then
+        self:begin(run)
+    elseif run.state == "RETRYING" then
+        if run.fired then
+            self:end_early({ state = "RETRIED", run = run, cancels = true, follows = true })
+        end
+    elseif not run.is_unknown then
+        self:go_on(run)
+    end
+end
+
+function Model:settle()
+    for round = 1, 1000 do
+        self.changed = false
+        local now = {}
+        for _, run in ipairs(self.order) do
+            if not over(run) then now[#now + 1] = run end
+        end
+        for _, run in ipairs(now) do
+            if not run.is_gone and not over(run) then self:step(run) end
+        end
+        self.order = without_gone(self.order)
+        self:step_root()
+        if not self.changed then break end
+        if round == 1000 then complain("the model finds no end") end
+    end
+end
+
+-- --- restart (5.6) -------------------------------------------------------------------------------
+
+local RESTARTABLE = { FAILED = true, KILLED = true, CANCELLED = true, PAUSED = true }
+
+local function reopen_iterations(run)
+    local at = run
+    while at do
+        local above = at.parent
+        local one = above and above.node.kind == "LOOP" and at.index and above.iterations[at.index]
+        if one and over(one) then one.state, one.told = "", nil end
+        at = above
+    end
+end
+
+function Model:drop_followers(run)
+    for _, kid in ipairs(run.kids) do
+        local follows = kid.role == "errors" or kid.role == "finally"
+            or (kid.role == "extra" and run == self.root)
+        if follows then self:drop(kid) end
+    end
+    run.kids = without_gone(run.kids)
+end
+
+function Model:reopen(run)
+    self:drop_followers(run)
+    if run == self.root then return end
+    run.has_failed, run.timer, run.fired = nil, nil, nil
+    if run.node.kind == "LOOP" then
+        for index = 0, (run.iterations.count or 0) - 1 do
+            local one = run.iterations[index]
+            if one.state == "FAILED" and count(run, "tasks", index).FAILED == 0 then
+                one.state, one.told = "", nil
+            end
+        end
+    end
+    reopen_iterations(run)
+    run.state = "RUNNING"
+end
+
+function Model:reset(run)
+    if run.part == "items" then
+        for index = 0, (run.iterations.count or 0) - 1 do
+            local one = run.iterations[index]
+            if one.state == "FAILED" or one.state == "KILLED" then
+                one.state, one.is_called = "", nil
+                if one.told and one.told.is_error then one.told = nil end
+            end
+        end
+    else
+        for _, kid in ipairs(run.kids) do self:drop(kid) end
+        clear(run)
+    end
+    run.told, run.branch, run.has_failed, run.is_unknown = {}, nil, nil, nil
+    run.timer, run.fired, run.may_start = nil, nil, nil
+    local last = last_attempt(run)
+    if last then
+        last.state = last.state or "KILLED"
+        last.is_decided = true
+    end
+    reopen_iterations(run)
+    run.state = "RESTARTED"
+end
+
+function Model:restart_run(run)
+    local is_whole = not is_level(run) or run.node.workdir or run.part == "items"
+    local is_tolerated = run.state == "SUCCESS" or run.state == "WARNING"
+    if not is_whole and not is_tolerated and self:restart_level(run) then return true end
+    if not RESTARTABLE[run.state] then return false end
+    local has_failed_iteration = false
+    for index = 0, (run.iterations.count or 0) - 1 do
+        has_failed_iteration = has_failed_iteration or run.iterations[index].state == "FAILED"
+    end
+    local was_stopped = #run.kids > 0 and (run.state == "KILLED" or run.state == "CANCELLED")
+    if not is_whole and (was_stopped or (run.node.kind == "LOOP" and has_failed_iteration)) then
+        self:reopen(run)
+    else
+        self:reset(run)
+    end
+    return true
+end
+
+function Model:restart_level(run)
+    local found = false
+    for _, kid in ipairs(run.kids) do
+        if kid.role == "tasks" and self:restart_run(kid) then found = true end
+    end
+    if found then self:reopen(run) end
+    return found
+end
+
+-- What is to act at the same moment acts in the order of the flow.
+local function collect(run, into)
+    for _, kid in ipairs(run.kids) do
+        into[#into + 1] = kid
+        collect(kid, into)
+    end
+    return into
+end
+
+function Model:restart()
+    if not self:restart_level(self.root) then self:drop_followers(self.root) end
+    self.order = collect(self.root, {})
+    self.ending, self.outputs, self.follower = nil, nil, nil
+    self.is_paused, self.is_killed_after = false, false
+    self.attempt = self.attempt + 1
+    self:watch()
+    self.state = "RESTARTED"
+end
+
+-- --- the world -----------------------------------------------------------------------------------
+
+function Model:watch()
+    for i, sla in ipairs(self.plan.slas) do
+        self.slas[i] = { timer = sla.kind == "DURATION" and self.now + sla.duration or nil }
+    end
+end
+
+local on = {}
+
+function on.CREATED(model)
+    model.created = model.now
+    model:watch()
+end
+
+function on.RESOLVED(model, event, run)
+    local said = { value = event.value == nil and NULL or event.value, is_error = event.error }
+    if event.run == nil then
+        local seen = model.slas[(event.index or 0) + 1]
+        if not said.is_error and not is_true(said.value) then seen.is_violated = true end
+    elseif run == nil or over(run) then
+        return
+    elseif event.frame then
+        local one = run.iterations[model.frames[event.frame].index]
+        if not over(one) then one.told = said end
+    else
+        run.told[event.slot .. "." .. (event.index or 0)] = said
+    end
+end
+
+-- The attempt an answer is about.
+local function attempt_of(event, run, may_begin)
+    if run == nil or over(run) then return nil end
+    local last = last_attempt(run)
+    if last and last.state == nil then return event.attempt == #run.attempts and last or nil end
+    local begins = may_begin and (run.state == "CREATED" or run.state == "RESTARTED")
+    if not begins or event.attempt ~= #run.attempts + 1 then return nil end
+    if not run.may_start then complain("%s: an attempt began that should not", run.path) end
+    return {}
+end
+
+local function begin_attempt(model, run, attempt)
+    if attempt == last_attempt(run) then return end
+    attempt.started = model.now
+    run.attempts[#run.attempts + 1] = attempt
+    run.may_start = nil
+    model:set(run, "RUNNING")
+end
+
+function on.STARTED(model, event, run)
+    local attempt = attempt_of(event, run, true)
+    if attempt then begin_attempt(model, run, attempt) end
+end
+
+function on.ENDED(model, event, run)
+    local attempt = attempt_of(event, run, true)
+    if not attempt then return end
+    begin_attempt(model, run, attempt)
+    attempt.state, attempt.ended = event.state, model.now
+    if run.part == "split" and event.more and event.more.batches then run.batches = event.more.batches end
+    model:set(run, "RUNNING")
+end
+
+function on.DONE(model, event, run) on.ENDED(model, event, run) end
+
+function on.UNKNOWN(model, event, run)
+    local attempt = attempt_of(event, run, false)
+    if not attempt then return end
+    attempt.state, attempt.ended, attempt.is_decided = "KILLED", model.now, true
+    run.is_unknown = true
+    model:set(run, "PAUSED")
+end
+
+function on.UNKNOWN_RESOLVED(model, event, run)
+    if run == nil or not run.is_unknown then return end
+    run.is_unknown = nil
+    if OVER[event.state] then
+        local last = last_attempt(run)
+        last.state, last.is_decided = event.state, nil
+        model:set(run, "RUNNING")
+    else
+        model:set(run, "CREATED")
+    end
+end
+
+function on.FIRED(model, event, run)
+    local id, number = event.id:match("^(%x+)%.(%d+)$")
+    if not id:find("[^0]") then
+        local seen = model.slas[tonumber(number) % (1 << 20) + 1]
+        local is_of_now = tonumber(number) // (1 << 20) == model.attempt
+        if is_of_now and seen.timer and model.now >= seen.timer then seen.is_violated = true end
+        return
+    end
+    run = model.runs[model.places[id]]
+    if run == nil or over(run) or run.timer == nil or model.now < run.timer then return end
+    run.timer, run.fired = nil, true
+    if run.state == "RETRYING" and not run.node.retry.isNew then
+        run.fired = nil
+        model:set(run, "CREATED")
+    end
+end
+
+function on.CHILD_ENDED(model, event, run)
+    local child = { state = event.state or "CREATED", is_error = event.error }
+    if event.run == nil then
+        model.follower = child
+        return
+    end
+    if run == nil then return end
+    local state = transmitted(run.node, child.state, child.is_error)
+    if event.frame then
+        local one = run.iterations[model.frames[event.frame].index]
+        if over(run) or over(one) then return end
+        if not one.is_called then complain("%s: a child that should not be", run.path) end
+        one.state = state
+        return
+    end
+    local last = last_attempt(run)
+    if over(run) or not is_under_way(run) then return end
+    run.child = child
+    last.state, last.ended = state, model.now
+end
+
+local function waits_for_a_person(run)
+    return run.state == "PAUSED" and run.node.kind == "PAUSE" and not run.is_unknown
+end
+
+function on.RESUMED(model, event, run)
+    if event.run == nil then
+        model.is_paused = false
+    elseif run and waits_for_a_person(run) then
+        for _, other in ipairs(model.order) do
+            if waits_for_a_person(other) and other.number < run.number then
+                complain("%s was resumed, not %s", run.path, other.path)
+            end
+        end
+        run.timer = nil
+        model:set(run, "RUNNING")
+    end
+end
+
+function on.PAUSE(model)
+    model.is_paused = not OVER[model.state]
+end
+
+function on.KILL(model, event)
+    if OVER[model.state] then
+        model.is_killed_after = true
+    else
+        model.ending = { state = OVER[event.state or ""] and event.state or "KILLED", cancels = true }
+        model.is_paused = false
+    end
+end
+
+function on.OUTPUTS(model, event) model.outputs = { is_error = event.error } end
+
+function on.RESTARTED(model) model:restart() end
+
+function on.OWNER() end
+
+-- --- comparing -----------------------------------------------------------------------------------
+
+function Model:learn(kind, event)
+    if kind == "FRAME" then
+        self.frames[event.frame] = { loop = event.run, index = event.index or 0 }
+    elseif kind == "TASKRUN" then
+        local above = event.parent and self.places[event.parent] or ""
+        local frame = event.frame and self.frames[event.frame]
+        local index = frame and frame.loop == event.parent and "[" .. frame.index .. "]" or ""
+        self.places[event.run] = above .. "/" .. event.task .. index
+    elseif kind == "RETRY_AT" then
+        self.hints[self.places[event.run]] = event.at
+    elseif kind == "STATE" then
+        self.shown = event.state
+    end
+end
+
+local function new_model(plan)
+    local root = new_run(nil, plan.root, "tasks")
+    root.state = "RUNNING"
+    return setmetatable({
+        plan = plan, root = root, order = {}, runs = {}, slas = {}, now = 0, made = 0,
+        state = "CREATED", attempt = 1, places = {}, frames = {}, hints = {},
+    }, Model)
+end
+
+local function compare(model, ends)
+    if ends.state ~= model.state then
+        complain("the execution is %s, by the language %s", ends.state, model.state)
+    end
+    local seen = {}
+    for id, state, attempts in ends.runs:gmatch("(%x+) (%u+) (%d+)\n") do
+        local place = model.places[id] or id
+        local run = model.runs[place]
+        if run == nil then complain("%s is there, by the language it is not", place) end
+        if seen[place] then complain("%s is there twice", place) end
+        if run.state ~= state then complain("%s is %s, by the language %s", place, state, run.state) end
+        if #run.attempts ~= tonumber(attempts) then
+            complain("%s has %s attempts, by the language %d", place, attempts, #run.attempts)
+        end
+        seen[place] = true
+    end
+    for place in pairs(model.runs) do
+        if not seen[place] then complain("%s is missing", place) end
+    end
+end
+
+local known_text, known_plan
+
+-- `log`: one line per event, "time kind body". Outside events are those `on` knows.
+local function check(plan_text, log, ends_state, ends_runs)
+    if known_text ~= plan_text then known_text, known_plan = plan_text, parse(plan_text) end
+    local model = new_model(known_plan)
+    local events = {}
+    for time, kind, body in log:gmatch("(%-?%d+) (%u[%u_]*) ([^\n]*)\n") do
+        if kind == "COPIED" or kind == "MARKED" then return nil end  -- not described here
+        events[#events + 1] = { tonumber(time), kind, parse(body) }
+    end
+    local fits, why = pcall(function()
+        local at = 1
+        while at <= #events do
+            local time, kind, event = table.unpack(events[at])
+            local first = at
+            model.hints = {}
+            at = at + 1
+            while events[at] and not on[events[at][2]] do
+                model:learn(events[at][2], events[at][3])
+                at = at + 1
+            end
+            model.now = time
+            local answer = on[kind]
+            if answer == nil then complain("event %d is a decision without a cause", first) end
+            local run = event.run and model.places[event.run] and model.runs[model.places[event.run]]
+            answer(model, event, run or nil)
+            model:settle()
+            if model.shown and model.shown ~= model.state then
+                complain("behind event %d the execution is %s, by the language %s", first, model.shown,
+                    model.state)
+            end
+        end
+        compare(model, { state = ends_state, runs = ends_runs })
+    end)
+    if fits then return nil end
+    return type(why) == "table" and why.says or tostring(why)
+end
+
+return check
