@@ -184,12 +184,35 @@ typedef struct Restart {
     const Engine *engine;
     Arena *arena;
     Value reset, running, dropped;
+    uint32_t busy;  // a run that would be lost with its attempt under way; NO_RUN: none
 } Restart;
 
 static bool is_restartable(const Run *run) {
     State state = run->state;
     return state == STATE_FAILED || state == STATE_KILLED || state == STATE_CANCELLED ||
            state == STATE_PAUSED;
+}
+
+// A run below (or the run itself) with an attempt under way, or NO_RUN.
+static uint32_t find_busy(const Engine *engine, uint32_t number) {
+    const Run *run = run_of(engine, number);
+    if (state_is_terminal(run->state)) return NO_RUN;
+    const Attempt *last = run_last_attempt(run);
+    bool has_children = run->level != NULL && run->level->children > 0;
+    if (run->start_is_asked || has_children || (last != NULL && last->state == STATE_NONE)) {
+        return number;
+    }
+    uint32_t found = NO_RUN;
+    uint32_t at = run->level == NULL ? 0 : run->level->first_child;
+    for (; at != 0 && found == NO_RUN; at = run_of(engine, at)->next_child) {
+        found = find_busy(engine, at);
+    }
+    return found;
+}
+
+static void give_up(Restart *restart, Value list, uint32_t number) {
+    if (restart->busy == NO_RUN) restart->busy = find_busy(restart->engine, number);
+    add_run_id(restart->arena, list, run_of(restart->engine, number)->id);
 }
 
 // Lists that ran because the tasks had ended: they run anew.
@@ -199,7 +222,7 @@ static void drop_followers(Restart *restart, uint32_t number) {
         const Run *run = run_of(restart->engine, at);
         bool follows = run->role == ROLE_ERRORS || run->role == ROLE_FINALLY ||
                        (run->role == ROLE_EXTRA && number == ROOT);
-        if (follows) add_run_id(restart->arena, restart->dropped, run->id);
+        if (follows) give_up(restart, restart->dropped, at);
     }
 }
 
@@ -231,7 +254,7 @@ static bool restart_run(Restart *restart, uint32_t number) {
         drop_followers(restart, number);
         add_run_id(restart->arena, restart->running, run->id);
     } else {
-        add_run_id(restart->arena, restart->reset, run->id);
+        give_up(restart, restart->reset, number);
     }
     return true;
 }
@@ -265,7 +288,8 @@ static Value restart_value(const Restart *restart) {
 }
 
 static Restart new_restart(const Engine *engine, Arena *arena) {
-    return (Restart){engine, arena, value_list(arena), value_list(arena), value_list(arena)};
+    return (Restart){engine, arena, value_list(arena), value_list(arena), value_list(arena),
+                     NO_RUN};
 }
 
 static Err restart_execution(const Engine *engine, const Command *command, Arena *arena,
@@ -287,6 +311,11 @@ static Err restart_execution(const Engine *engine, const Command *command, Arena
                         STR_ARG(engine->id));
     }
     if (!found) drop_followers(&restart, ROOT);
+    if (restart.busy != NO_RUN) {
+        return err_make(ERR_USAGE,
+                        "task '" STR_FMT "' is running: wait for its end, or kill the execution",
+                        STR_ARG(run_of(engine, restart.busy)->task));
+    }
     Event *event = add_event(arena, out, EVENT_RESTARTED, command);
     event->state = command->state == STATE_QUEUED ? STATE_QUEUED : STATE_NONE;
     event->value = restart_value(&restart);

@@ -129,9 +129,15 @@ void fold_unknown_resolved(Engine *engine, const Event *event) {
 
 // --- timers and children ------------------------------------------------------------------------
 
-static void start_timer(Run *run, int64_t at_ms) {
-    run->timer_count++;
-    run->timer_at = at_ms;
+// Its number is the one in its key.
+static void start_timer(Run *run, const Event *event) {
+    size_t dot = str_find_char(event->id, '.', 0);
+    int64_t number = 0;
+    bool is_numbered = dot != STR_NOT_FOUND &&
+                       str_to_int(str_slice(event->id, dot + 1, event->id.len), &number) &&
+                       number > 0 && number < UINT32_MAX;
+    run->timer_count = is_numbered ? (uint32_t)number : run->timer_count + 1;
+    run->timer_at = event->at_ms;
     run->timer_is_set = true;
     run->timer_fired = false;
     run->timer_is_asked = false;
@@ -143,7 +149,7 @@ void fold_retry_at(Engine *engine, const Event *event) {
     Run *run = run_of(engine, number);
     if (run_last_attempt(run) != NULL) run_last_attempt(run)->is_decided = true;
     run->retry_id = fold_keep(engine, event->text);
-    start_timer(run, event->at_ms);
+    start_timer(run, event);
     fold_change_state(engine, number, STATE_RETRYING, event->time_ms);
     run_touch(engine, number);
 }
@@ -159,7 +165,7 @@ void fold_timer_set(Engine *engine, const Event *event) {
     }
     uint32_t number = table_find_run(engine, event->run);
     if (number == NO_RUN) return;
-    start_timer(run_of(engine, number), event->at_ms);
+    start_timer(run_of(engine, number), event);
     run_touch(engine, number);
 }
 

@@ -13,6 +13,8 @@
 enum { CHUNK = 256, FAULT_SIZE = 240, ROOT = 0, NO_FRAME = 0 };
 enum { ITERATIONS_MAX = 1 << 24 };  // of one loop; more would not fit into memory, either
 #define NO_RUN UINT32_MAX           // no enumerator: those are ints
+// Where the timers of a run begin to count, by attempt of the execution.
+enum { TIMERS_OF_ATTEMPT = 1 << 12 };
 enum { SLA_KEYS = 1 << 20 };  // the key of an agreement's timer: attempt * SLA_KEYS + its number
 
 // Which of the lists of a level a run stands in. The branch of an If and the case of a Switch count

@@ -370,6 +370,9 @@ uint32_t fold_add_run(Engine *engine, const Event *event, State state) {
         .role = (uint8_t)(event->slot != PART_WHOLE ? ROLE_TASKS : node_role(engine, node)),
         .state = (uint8_t)state,
         .branch = -1,
+        // A run that a restart dropped may come again under its id: its timers are others.
+        .timer_count =
+            engine->attempt > 1 ? (uint32_t)(engine->attempt - 1) * TIMERS_OF_ATTEMPT : 0,
         .next_child = above->level->first_child,
     };
     if (node_is_level(&engine->plan->nodes[node], event->slot)) {

@@ -16,7 +16,7 @@ typedef struct Logged {
     Str body;
 } Logged;
 
-typedef enum Step { STEP_ANSWER, STEP_STARTED, STEP_COMMAND, STEP_JUMP } Step;
+typedef enum Step { STEP_ANSWER, STEP_STARTED, STEP_COMMAND, STEP_JUMP, STEP_ECHO } Step;
 
 typedef struct Pending {
     Action action;
@@ -51,6 +51,7 @@ typedef struct Driver {
     bool answers_unknown;  // RECOVER: sometimes UNKNOWN
     bool compacts;         // between turns
     void (*on_decision)(struct Driver *driver, const Event *event);
+    void (*on_restart)(struct Driver *driver);  // by a command at a time
     void *self;
     uint64_t crash_at;  // after this many events: refold; 0: never
     uint32_t crashes;
@@ -179,6 +180,11 @@ static inline void driver_take(Driver *driver, const Action *given) {
         driver_cancel(driver, &action);
         return;
     }
+    bool is_restart =
+        action.kind == ACTION_SIGNAL_CHILD &&
+        str_eq(value_map_get_text(action.value, STR("signal"), (Str){0}), STR("restart"));
+    bool is_new = (driver->flow->plan.nodes[action.node].flags & NODE_RESTART_NEW) != 0;
+    if (is_restart && is_new) driver->error = "a child was restarted, not made anew";
     Str key = driver_key(driver, &action);
     Pending *old = driver_find(driver, key);
     if (action.kind == ACTION_SIGNAL_CHILD && old != NULL) {
@@ -187,6 +193,7 @@ static inline void driver_take(Driver *driver, const Action *given) {
         return;
     }
     if (old != NULL) {
+        print_error("twice: " STR_FMT "\n", STR_ARG(key));
         driver->error = "an action was handed out twice";
         return;
     }
@@ -251,6 +258,7 @@ static inline State driver_result(const Driver *driver, Str task, Str key, int32
     if (!driver->is_random) return STATE_SUCCESS;
     uint64_t roll = mix(driver->seed, key, 11) % 100;
     if (roll < (uint64_t)driver->fail_percent) return STATE_FAILED;
+    if (roll == 96) return STATE_KILLED;
     return roll > 96 ? STATE_WARNING : STATE_SUCCESS;
 }
 
@@ -334,6 +342,13 @@ static inline void driver_end_child(Driver *driver, const Pending *pending) {
     driver_apply(driver, event);
 }
 
+// What was said twice is not said to those that a restart makes.
+static inline void driver_drop_echoes(Driver *driver) {
+    for (uint32_t i = driver->pending.count; i > 0; i--) {
+        if (driver->pending.items[i - 1].step == STEP_ECHO) driver_remove(driver, i - 1);
+    }
+}
+
 static inline void driver_perform(Driver *driver, uint32_t index) {
     Pending pending = driver->pending.items[index];
     const Action *action = &pending.action;
@@ -349,6 +364,19 @@ static inline void driver_perform(Driver *driver, uint32_t index) {
         for (uint32_t i = 0; err.code == ERR_NONE && i < events.count; i++) {
             driver_apply(driver, events.items[i]);
         }
+        if (err.code == ERR_NONE && pending.command.kind == COMMAND_RESTART) {
+            driver->is_finished = false;
+            driver_drop_echoes(driver);
+            if (driver->on_restart != NULL) driver->on_restart(driver);
+        }
+        return;
+    }
+    if (pending.step == STEP_ECHO) {
+        driver_apply(driver, (Event){.kind = EVENT_ENDED,
+                                     .run = action->run,
+                                     .attempt = action->attempt,
+                                     .state = STATE_FAILED,
+                                     .text = STR("said twice")});
         return;
     }
     bool cannot_start = driver->is_random && mix(driver->seed, pending.key, 19) % 40 == 0;
@@ -382,9 +410,25 @@ static inline void driver_perform(Driver *driver, uint32_t index) {
         const PlanNode *node = &driver->flow->plan.nodes[action->node];
         bool is_pure = (node->flags & NODE_PURE) != 0;
         driver_end_attempt(driver, &pending, is_pure ? EVENT_DONE : EVENT_ENDED);
+        // Now and then it is said twice, the second time much later.
+        if (driver->is_random && !is_pure && mix(driver->seed, pending.key, 29) % 8 == 0) {
+            pending.step = STEP_ECHO;
+            pending.due = driver->now + (int64_t)(mix(driver->seed, pending.key, 31) % 100);
+            pending.key = str_printf(&driver->arena, "echo " STR_FMT, STR_ARG(pending.key));
+            *LIST_ADD(&driver->arena, &driver->pending, Pending) = pending;
+        }
         break;
     }
     case ACTION_RECOVER:
+        if (driver->answers_unknown && mix(driver->seed, pending.key, 23) % 2 == 0) {
+            driver_apply(driver, (Event){.kind = EVENT_UNKNOWN,
+                                         .run = action->run,
+                                         .attempt = action->attempt,
+                                         .text = STR("nobody knows")});
+            break;
+        }
+        driver_end_attempt(driver, &pending, EVENT_ENDED);
+        break;
     case ACTION_CANCEL:
         driver_end_attempt(driver, &pending, EVENT_ENDED);
         break;
@@ -523,6 +567,7 @@ MUST_CHECK static inline Err driver_tell(Driver *driver, Command command) {
     TRY(engine_command(driver->engine, &command, &driver->arena, &events));
     for (uint32_t i = 0; i < events.count; i++) driver_apply(driver, events.items[i]);
     driver->is_finished = false;
+    if (command.kind == COMMAND_RESTART) driver_drop_echoes(driver);
     return err_none();
 }
 

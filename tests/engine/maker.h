@@ -24,7 +24,8 @@ typedef struct Maker {
     uint32_t items;
 } Maker;
 
-static inline void add_items(Maker *maker, ItemList *list, uint32_t count, uint32_t depth, bool simple);
+static inline void add_items(Maker *maker, ItemList *list, uint32_t count, uint32_t depth,
+                             bool simple);
 
 static inline ItemLeaf leaf(Maker *maker, const char *json) {
     return roll(&maker->random, 2) == 0 ? CONSTANT(json) : LEAF(json);
@@ -46,7 +47,7 @@ static inline void add_retry(Maker *maker, Item *item) {
     retry->delay_factor = 2;
     if (roll(random, 4) == 0) retry->flags |= RETRY_WARNING;
     if (roll(random, 12) == 0) retry->flags |= RETRY_NEW_EXECUTION;
-    if (roll(random, 4) == 0) retry->max_duration = 150;
+    if (roll(random, 3) == 0) retry->max_duration = roll(random, 2) == 0 ? 60 : 150;
 }
 
 static inline void fill_leafy(Maker *maker, Item *item) {
@@ -87,7 +88,8 @@ static inline void fill_leafy(Maker *maker, Item *item) {
 
 static inline void fill_level(Maker *maker, Item *item, uint32_t depth) {
     Random *random = &maker->random;
-    add_items(maker, &item->body, roll(random, 4) + (roll(random, 3) == 0 ? 2 : 1), depth + 1, false);
+    add_items(maker, &item->body, roll(random, 4) + (roll(random, 3) == 0 ? 2 : 1), depth + 1,
+              false);
     switch (item->kind) {
     case NODE_PARALLEL:
     case NODE_DAG:
@@ -167,7 +169,8 @@ static inline void fill_level(Maker *maker, Item *item, uint32_t depth) {
     if (roll(random, 5) == 0) add_items(maker, &item->finally, 1, depth + 1, true);
 }
 
-static inline void add_items(Maker *maker, ItemList *list, uint32_t count, uint32_t depth, bool simple) {
+static inline void add_items(Maker *maker, ItemList *list, uint32_t count, uint32_t depth,
+                             bool simple) {
     static const NodeKind leafy[] = {NODE_TASK,    NODE_TASK,   NODE_TASK,
                                      NODE_SUBFLOW, NODE_UPDATE, NODE_TIMER};
     static const NodeKind levels[] = {NODE_SEQUENCE, NODE_PARALLEL, NODE_DAG,  NODE_IF,

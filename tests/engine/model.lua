@@ -7,8 +7,8 @@
 -- and looks at every live task run again and again until nothing changes. Where the engine knows
 -- run ids, it knows places: "/loop[2]/task".
 --
--- Of the engine's decisions it reads three things: which place an id belongs to, when a random
--- retry comes (any time in its bounds is right), and the state it shows, to compare.
+-- Of the engine's decisions it reads four things: which place an id belongs to, the names of timers,
+-- when a random retry comes (any time in its bounds is right), and the state it shows, to compare.
 --
 -- check(plan, log, state, runs) gives nil or a text that says where the two differ.
 
@@ -1064,7 +1064,9 @@ function on.FIRED(model, event, run)
         return
     end
     run = model.runs[model.places[id]]
-    if run == nil or over(run) or run.timer == nil or model.now < run.timer then return end
+    if run == nil or over(run) or run.timer == nil then return end
+    if event.id ~= model.timers[run.path] then return end  -- one that was set before
+    if model.now < run.timer then complain("%s: its timer fires too early", run.path) end
     run.timer, run.fired = nil, true
     if run.state == "RETRYING" and not run.node.retry.isNew then
         run.fired = nil
@@ -1142,6 +1144,9 @@ function Model:learn(kind, event)
         self.places[event.run] = above .. "/" .. event.task .. index
     elseif kind == "RETRY_AT" then
         self.hints[self.places[event.run]] = event.at
+        self.timers[self.places[event.run]] = event.id
+    elseif kind == "TIMER_SET" and event.run then
+        self.timers[self.places[event.run]] = event.id
     elseif kind == "STATE" then
         self.shown = event.state
     end
@@ -1152,7 +1157,7 @@ local function new_model(plan)
     root.state = "RUNNING"
     return setmetatable({
         plan = plan, root = root, order = {}, runs = {}, slas = {}, now = 0, made = 0,
-        state = "CREATED", attempt = 1, places = {}, frames = {}, hints = {},
+        state = "CREATED", attempt = 1, places = {}, frames = {}, hints = {}, timers = {},
     }, Model)
 end
 

@@ -141,7 +141,8 @@ typedef struct Mode {
     bool answers_unknown, compacts;
 } Mode;
 
-static void run_scenario(Driver *driver, const Flow *flow, uint64_t seed, Mode mode, Witness *witness) {
+static void run_scenario(Driver *driver, const Flow *flow, uint64_t seed, Mode mode,
+                         Witness *witness) {
     Random random = {seed ^ 0x5eed};
     driver_begin(driver, flow, seed);
     driver->is_random = true;
@@ -150,6 +151,7 @@ static void run_scenario(Driver *driver, const Flow *flow, uint64_t seed, Mode m
     driver->fail_percent = (int)roll(&random, 4) * 8;
     driver->crash_at = mode.crash_at;
     driver->on_decision = witness == NULL ? NULL : check_decision;
+    driver->on_restart = forget_failures;
     driver->self = witness;
     if (roll(&random, 4) == 0) {
         Command kill = {.kind = COMMAND_KILL};
@@ -162,6 +164,9 @@ static void run_scenario(Driver *driver, const Flow *flow, uint64_t seed, Mode m
         int64_t at = 1000 + roll(&random, 100);
         driver_command(driver, (Command){.kind = COMMAND_PAUSE}, at);
         driver_command(driver, (Command){.kind = COMMAND_RESUME}, at + 40);
+    }
+    if (roll(&random, 3) == 0) {  // while it waits: at other times it is refused
+        driver_command(driver, (Command){.kind = COMMAND_RESTART}, 1000 + roll(&random, 200));
     }
     if (roll(&random, 5) == 0) {
         static const int64_t jumps[] = {-3600000, -30, 30, 3600000};
