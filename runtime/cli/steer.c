@@ -109,11 +109,17 @@ static Value command_body(Cli *cli, Str task, State state, Value value) {
     return body;
 }
 
-static Err send(Cli *cli, Target *target, const char *name, Value body) {
+static Err post(Target *target, const char *name, Value body, int64_t *number) {
     Buffer text = {0};
     json_write(&text, body, JSON_COMPACT, 0);
-    Err err = store_send_command(target->store, target->id, str_from(name), buffer_str(&text));
+    Err err =
+        store_send_command(target->store, target->id, str_from(name), buffer_str(&text), number);
     buffer_release(&text);
+    return err;
+}
+
+static Err send(Cli *cli, Target *target, const char *name, Value body) {
+    Err err = post(target, name, body, NULL);
     if (err.code == ERR_NONE) {
         cli_note(cli, "told the process that runs '" STR_FMT "'", STR_ARG(target->id));
     }
@@ -190,6 +196,65 @@ static int resume_here(Cli *cli, Target *target, Value inputs) {
     return status;
 }
 
+typedef struct Answer {
+    int64_t number;
+    bool has_come;
+} Answer;
+
+static Err look_for_answer(void *self, const StoreEvent *row) {
+    Answer *answer = self;
+    if (row->kind != EVENT_RESUMED) return err_none();
+    Arena scratch = {0};
+    Event event;
+    Err err = event_read(EVENT_RESUMED, row->body, &scratch, &event);
+    if (err.code == ERR_NONE &&
+        value_map_get_int(event.more, STR("command"), -1) == answer->number) {
+        answer->has_come = true;
+    }
+    arena_release(&scratch);
+    return err;
+}
+
+static Err is_waiting(Target *target, int64_t number, bool *out) {
+    Arena scratch = {0};
+    StoreCommand *rows = NULL;
+    uint32_t count = 0;
+    Err err = store_take_commands(target->store, target->id, number - 1, &scratch, &rows, &count);
+    *out = false;
+    for (uint32_t i = 0; err.code == ERR_NONE && i < count; i++) *out |= rows[i].number == number;
+    arena_release(&scratch);
+    return err;
+}
+
+// Asks the process that runs it, and waits until it has resumed the pause, or has not: then another
+// was first.
+static Err resume_there(Cli *cli, Target *target, Value inputs) {
+    Value body = command_body(cli, argument(cli, 1), STATE_NONE, inputs);
+    value_map_set(&cli->arena, body, STR("seen"), value_int(target->row.last_seq));
+    Answer answer = {0};
+    TRY(post(target, "resume", body, &answer.number));
+    bool waits = true;
+    for (int i = 0; i < 600 && waits; i++) {
+        bool is_owned = store_is_owned(target->store, target->id);
+        TRY(is_waiting(target, answer.number, &waits));
+        TRY(store_events(target->store, target->id, target->row.last_seq, look_for_answer,
+                         &answer));
+        if (answer.has_come) {
+            cli_note(cli, "resumed in the process that runs '" STR_FMT "'", STR_ARG(target->id));
+            return err_none();
+        }
+        if (!is_owned) break;
+        struct timespec pause = {.tv_nsec = 20000000};
+        if (waits) nanosleep(&pause, NULL);
+    }
+    // Nobody is to come upon it later.
+    if (waits) TRY(store_drop_command(target->store, answer.number));
+    return err_make(ERR_CONFLICT,
+                    "execution '" STR_FMT "' is run by another process, which did not resume it: "
+                    "it was resumed already, or `flowrun logs " STR_FMT "` says why",
+                    STR_ARG(target->id), STR_ARG(target->id));
+}
+
 static int resume(Cli *cli) {
     Target target;
     Value inputs;
@@ -207,8 +272,7 @@ static int resume(Cli *cli) {
                        STR_ARG(target.id), STR_ARG(target.row.state));
         return close_target(cli, &target, err);
     }
-    Value body = command_body(cli, argument(cli, 1), STATE_NONE, inputs);
-    return close_target(cli, &target, send(cli, &target, "resume", body));
+    return close_target(cli, &target, resume_there(cli, &target, inputs));
 }
 
 // --- resolve, mark ------------------------------------------------------------------------------

@@ -236,7 +236,7 @@ void child_signal(Execution *execution, const Action *action) {
     Err err = err_none();
     if (child == NULL || child->owner == 0) err = execution_adopt(runtime, action->id, &child);
     if (err.code == ERR_CONFLICT) {
-        err = store_send_command(runtime->store, action->id, signal, STR("{}"));
+        err = store_send_command(runtime->store, action->id, signal, STR("{}"), NULL);
         if (err.code != ERR_NONE) runtime_fail(runtime, err);
         return;
     }

@@ -106,6 +106,7 @@ struct Execution {
     bool log_needs_sync;
     int64_t command_number;  // of the last command that was taken
     bool drops_commands;
+    int64_t resumed_after;  // the last event there was when this process last took a resume
     State told_state;
     LIST_OF(RunNote) metrics;
     LIST_OF(RunNote) effects;

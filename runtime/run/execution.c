@@ -579,6 +579,9 @@ Err execution_command(Execution *execution, const Command *command) {
     Command placed = *command;
     TRY(restart_in_queue(execution, &placed));
     TRY(engine_command(execution->engine, &placed, arena, &events));
+    if (placed.kind == COMMAND_RESUME) {
+        execution->resumed_after = engine_last_seq(execution->engine);
+    }
     if (placed.kind == COMMAND_RESTART) execution->is_queued = placed.state == STATE_QUEUED;
     for (uint32_t i = 0; i < events.count; i++) {
         *LIST_ADD(arena, &execution->turn.incoming, Event) = events.items[i];

@@ -175,7 +175,8 @@ int flow_show(FlowRuntime *runtime, const char *id, char **result, FlowError *er
 
 int flow_kill(FlowRuntime *runtime, const char *id, FlowError *error) {
     clear(error);
-    Err err = store_send_command(runtime->runtime->store, str_from(id), STR("kill"), STR("{}"));
+    Err err =
+        store_send_command(runtime->runtime->store, str_from(id), STR("kill"), STR("{}"), NULL);
     return err.code == ERR_NONE ? 0 : fail(error, &err, NULL);
 }
 

@@ -148,6 +148,25 @@ static void let_queued_go(Execution *execution) {
 
 // --- commands of other processes ----------------------------------------------------------------
 
+// Whoever asked meant a pause that it saw: one that came after another had resumed it is not meant.
+// The event names the command, so that the sender can tell that it was this one.
+static Err apply_resume(Execution *execution, const StoreCommand *row, Value body,
+                        Command *command) {
+    Arena *arena = turn_arena(execution);
+    int64_t seen = value_map_get_int(body, STR("seen"), INT64_MAX);
+    if (seen <= execution->resumed_after) {
+        return err_make(ERR_USAGE, "execution '" STR_FMT "' was resumed by another process already",
+                        STR_ARG(execution->id));
+    }
+    TRY(execution_resume_values(execution, command->task, command->value, arena, NULL,
+                                &command->value));
+    TRY(execution_command(execution, command));
+    Event *event = &execution->turn.incoming.items[execution->turn.incoming.count - 1];
+    event->more = value_map(arena);
+    value_map_set(arena, event->more, STR("command"), value_int(row->number));
+    return err_none();
+}
+
 static Err apply_command(Execution *execution, const StoreCommand *row) {
     static const struct {
         const char *name;
@@ -182,10 +201,7 @@ static Err apply_command(Execution *execution, const StoreCommand *row) {
         if (command.kind == COMMAND_KILL) {
             execution->keeps_children = !value_map_get_bool(body, STR("cascade"), true);
         }
-        if (command.kind == COMMAND_RESUME) {
-            TRY(execution_resume_values(execution, command.task, command.value, arena, NULL,
-                                        &command.value));
-        }
+        if (command.kind == COMMAND_RESUME) return apply_resume(execution, row, body, &command);
         return execution_command(execution, &command);
     }
     return err_make(ERR_USAGE, "unknown command '" STR_FMT "'", STR_ARG(row->name));
@@ -202,7 +218,9 @@ static void take_commands(Execution *execution) {
         execution->command_number = rows[i].number;
         execution->drops_commands = true;
         Err applied = apply_command(execution, &rows[i]);
-        if (applied.code != ERR_NONE) execution_log(execution, LOG_WARN, str_from(applied.text));
+        if (applied.code == ERR_NONE) continue;
+        execution_log(execution, LOG_WARN, str_from(applied.text));
+        turn_schedule(execution);  // what was refused is forgotten, which its sender sees
     }
     arena_release(&scratch);
 }

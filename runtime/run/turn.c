@@ -360,7 +360,8 @@ static Err one_turn(Execution *execution, bool *is_done) {
         return err_make(ERR_STORE, "execution '" STR_FMT "' cannot be continued: %s",
                         STR_ARG(execution->id), broken);
     }
-    if (batch.count > 0) TRY(commit(execution, &batch, &execution->turn.arena));
+    bool has_news = batch.count > 0 || execution->drops_commands;
+    if (has_news) TRY(commit(execution, &batch, &execution->turn.arena));
     tell(execution, &batch, &execution->turn.arena);
     remove_folders(execution, &batch, &execution->turn.arena);
     return err_none();

@@ -114,6 +114,7 @@ static const char *const SQL[STATEMENT_COUNT] = {
     [SQL_TAKE_COMMANDS] = "SELECT number, name, body FROM command WHERE execution = ?1 AND"
                           " number > ?2 ORDER BY number",
     [SQL_DROP_COMMANDS] = "DELETE FROM command WHERE execution = ?1 AND number <= ?2",
+    [SQL_DROP_COMMAND] = "DELETE FROM command WHERE number = ?1",
     [SQL_KV_GET] = "SELECT value, has_secret FROM kv WHERE namespace = ?1 AND key = ?2 AND"
                    " (expires IS NULL OR expires > ?3)",
     [SQL_KV_SET] = "INSERT INTO kv VALUES(?1, ?2, ?3, ?4, ?5, ?5, nullif(?6, 0))"

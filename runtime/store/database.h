@@ -50,6 +50,7 @@ typedef enum Statement {
     SQL_SEND_COMMAND,
     SQL_TAKE_COMMANDS,
     SQL_DROP_COMMANDS,
+    SQL_DROP_COMMAND,
     SQL_KV_GET,
     SQL_KV_SET,
     SQL_KV_DELETE,

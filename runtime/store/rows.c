@@ -440,12 +440,13 @@ Err store_delete_execution(Store *store, Str id) {
 
 // --- commands -----------------------------------------------------------------------------------
 
-Err store_send_command(Store *store, Str execution, Str name, Str body) {
+Err store_send_command(Store *store, Str execution, Str name, Str body, int64_t *number) {
     int64_t now = store->clock->wall_ms(store->clock->self);
     bool is_own = false;
     TRY(store_begin_own(store, &is_own));
     Err err = database_run(
         store, database_bind(store, SQL_SEND_COMMAND, "ttti", execution, name, body, now));
+    if (number != NULL) *number = sqlite3_last_insert_rowid(store->db);
     return store_end_own(store, is_own, err);
 }
 
@@ -471,4 +472,11 @@ Err store_take_commands(Store *store, Str execution, int64_t after, Arena *arena
 
 Err store_drop_commands(Store *store, Str execution, int64_t number) {
     return database_run(store, database_bind(store, SQL_DROP_COMMANDS, "ti", execution, number));
+}
+
+Err store_drop_command(Store *store, int64_t number) {
+    bool is_own = false;
+    TRY(store_begin_own(store, &is_own));
+    Err err = database_run(store, database_bind(store, SQL_DROP_COMMAND, "i", number));
+    return store_end_own(store, is_own, err);
 }

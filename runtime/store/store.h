@@ -154,11 +154,14 @@ typedef struct StoreCommand {
     int64_t number;
     Str execution, name, body;
 } StoreCommand;
-MUST_CHECK Err store_send_command(Store *store, Str execution, Str name, Str body);
+// `number` may be NULL.
+MUST_CHECK Err store_send_command(Store *store, Str execution, Str name, Str body, int64_t *number);
 MUST_CHECK Err store_take_commands(Store *store, Str execution, int64_t after, Arena *arena,
                                    StoreCommand **rows, uint32_t *count);
 // Forgets those up to `number`: in the transaction that stores what came of them.
 MUST_CHECK Err store_drop_commands(Store *store, Str execution, int64_t number);
+// Takes one back.
+MUST_CHECK Err store_drop_command(Store *store, int64_t number);
 
 // --- key-value ----------------------------------------------------------------------------------
 

@@ -296,7 +296,7 @@ static void a_kill_from_another_process_ends_it(void **state) {
     Execution *taken = NULL;
     Err err = execution_adopt(world->runtime, rows[0].id, &taken);
     assert_int_equal(err.code, ERR_CONFLICT);
-    assert_ok(store_send_command(store, rows[0].id, STR("kill"), STR("{}")));
+    assert_ok(store_send_command(store, rows[0].id, STR("kill"), STR("{}"), NULL));
     int status = 0;
     waitpid(pid, &status, 0);
     assert_true(WIFEXITED(status));

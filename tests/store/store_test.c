@@ -277,8 +277,8 @@ static void commands_wait_until_they_are_dropped(void **state) {
     World *world = *state;
     StoreCommand *rows = NULL;
     uint32_t count = 0;
-    assert_ok(store_send_command(world->store, STR("e1"), STR("kill"), STR("{}")));
-    assert_ok(store_send_command(world->store, STR("e2"), STR("pause"), STR("{}")));
+    assert_ok(store_send_command(world->store, STR("e1"), STR("kill"), STR("{}"), NULL));
+    assert_ok(store_send_command(world->store, STR("e2"), STR("pause"), STR("{}"), NULL));
     assert_ok(store_take_commands(world->store, STR("e1"), 0, &world->arena, &rows, &count));
     assert_int_equal(count, 1);
     assert_str_equal(rows[0].name, STR("kill"));
