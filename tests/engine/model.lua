@@ -844,12 +844,18 @@ function Model:step(run)
     end
 end
 
+local function begins(run) return run.state == "CREATED" or run.state == "RESTARTED" end
+
 function Model:settle()
     for round = 1, 1000 do
         self.changed = false
+        -- What is under way is looked at before what begins: an Exit that begins ends the rest.
         local now = {}
         for _, run in ipairs(self.order) do
-            if not over(run) then now[#now + 1] = run end
+            if not over(run) and not begins(run) then now[#now + 1] = run end
+        end
+        for _, run in ipairs(self.order) do
+            if begins(run) then now[#now + 1] = run end
         end
         for _, run in ipairs(now) do
             if not run.is_gone and not over(run) then self:step(run) end
