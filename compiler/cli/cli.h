@@ -49,7 +49,8 @@ typedef struct Command {
 } Command;
 
 extern const Command command_check, command_compile, command_run, command_eval, command_keygen,
-    command_explain, command_docs, command_new, command_fmt, command_schema;
+    command_explain, command_docs, command_new, command_fmt, command_schema,
+    command_catalog;
 
 const Command *const *commands_all(size_t *count);
 
