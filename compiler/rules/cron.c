@@ -7,7 +7,7 @@
 enum { FIELDS_MAX = 6 };
 
 typedef struct Field {
-    const char *name;
+    const char *range;
     int64_t low, high;
     const char *const *words;  // three letters each
     int64_t first_word;
@@ -19,12 +19,12 @@ static const char *const months[] = {"jan", "feb", "mar", "apr", "may", "jun",
 static const char *const days[] = {"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
 
 static const Field fields[FIELDS_MAX] = {
-    {"seconds",      0, 59, NULL,   0, 0 },
-    {"minutes",      0, 59, NULL,   0, 0 },
-    {"hours",        0, 23, NULL,   0, 0 },
-    {"day of month", 1, 31, NULL,   0, 0 },
-    {"month",        1, 12, months, 1, 12},
-    {"day of week",  0, 7,  days,   0, 7 },
+    {"seconds are 0 to 59",                        0, 59, NULL,   0, 0 },
+    {"minutes are 0 to 59",                        0, 59, NULL,   0, 0 },
+    {"hours are 0 to 23",                          0, 23, NULL,   0, 0 },
+    {"days of the month are 1 to 31",              1, 31, NULL,   0, 0 },
+    {"months are 1 to 12, or jan to dec",          1, 12, months, 1, 12},
+    {"days of the week are 0 to 7, or sun to sat", 0, 7,  days,   0, 7 },
 };
 
 typedef struct Set {
@@ -69,11 +69,11 @@ static const char *read_part(const Field *field, Str text, Set *set) {
     } else if (dash != STR_NOT_FOUND) {
         if (!read_value(field, str_slice(text, 0, dash), &from) ||
             !read_value(field, str_slice(text, dash + 1, text.len), &to)) {
-            return "no such value in this field";
+            return field->range;
         }
         if (from > to && field->high != 7) return "the range ends before it begins";
     } else {
-        if (!read_value(field, text, &from)) return "no such value in this field";
+        if (!read_value(field, text, &from)) return field->range;
         if (!has_step) to = from;
     }
     for (int64_t at = from; at <= to; at += step) set->bits |= (uint64_t)1 << at;
