@@ -60,6 +60,32 @@ void hmac_sha256(Str key, Str bytes, uint8_t out[32]) {
     sodium_memzero(&state, sizeof state);
 }
 
+void hkdf_sha256(Str secret, Str salt, Str purpose, uint8_t out[32]) {
+    crypto_auth_hmacsha256_state state;
+    uint8_t key[32];
+    const uint8_t counter = 1;
+    hmac_sha256(salt, secret, key);
+    crypto_auth_hmacsha256_init(&state, key, sizeof key);
+    crypto_auth_hmacsha256_update(&state, bytes_of(purpose), purpose.len);
+    crypto_auth_hmacsha256_update(&state, &counter, 1);
+    crypto_auth_hmacsha256_final(&state, out);
+    sodium_memzero(&state, sizeof state);
+    sodium_memzero(key, sizeof key);
+}
+
+bool x25519(uint8_t out[32], const uint8_t secret_key[32], const uint8_t public_key[32]) {
+    return crypto_scalarmult(out, secret_key, public_key) == 0 && !sodium_is_zero(out, 32);
+}
+
+void x25519_public(uint8_t out[32], const uint8_t secret_key[32]) {
+    crypto_scalarmult_base(out, secret_key);
+}
+
+bool chacha20_open(uint8_t *out, Str sealed, const uint8_t nonce[12], const uint8_t key[32]) {
+    return crypto_aead_chacha20poly1305_ietf_decrypt(out, NULL, NULL, bytes_of(sealed), sealed.len,
+                                                     NULL, 0, nonce, key) == 0;
+}
+
 void random_bytes(void *out, size_t len) {
     randombytes_buf(out, len);
 }

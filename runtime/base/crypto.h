@@ -40,6 +40,13 @@ bool hash_eq(const Hash *a, const Hash *b);  // constant time
 void sha256(Str bytes, uint8_t out[32]);
 void sha512(Str bytes, uint8_t out[64]);
 void hmac_sha256(Str key, Str bytes, uint8_t out[32]);
+void hkdf_sha256(Str secret, Str salt, Str purpose, uint8_t out[32]);
+// X25519: false where the result is all zero, as a point of small order gives.
+bool x25519(uint8_t out[32], const uint8_t secret_key[32], const uint8_t public_key[32]);
+void x25519_public(uint8_t out[32], const uint8_t secret_key[32]);
+// ChaCha20-Poly1305 (RFC 8439); the tag stands behind the encrypted bytes. False where they do not
+// belong together.
+bool chacha20_open(uint8_t *out, Str sealed, const uint8_t nonce[12], const uint8_t key[32]);
 void random_bytes(void *out, size_t len);
 // Ed25519.
 void sign_keypair(uint8_t public_key[SIGN_PUBLIC_SIZE], uint8_t secret_key[SIGN_SECRET_SIZE]);

@@ -91,10 +91,15 @@ static Err load_gcm(Gcm *gcm, size_t key_size, bool is_seal) {
     return is_complete ? err_none() : incomplete();
 }
 
-static bool begin(const Gcm *gcm, CipherContext *context, Str key, const uint8_t *iv) {
+static bool begin(const Gcm *gcm, CipherContext *context, Str key, Str iv) {
     return gcm->init(context, gcm->get_cipher(), NULL, NULL, NULL) == 1 &&
-           gcm->ctrl(context, CTRL_SET_IV_SIZE, GCM_IV_SIZE, NULL) == 1 &&
-           gcm->init(context, NULL, NULL, (const unsigned char *)key.ptr, iv) == 1;
+           gcm->ctrl(context, CTRL_SET_IV_SIZE, (int)iv.len, NULL) == 1 &&
+           gcm->init(context, NULL, NULL, (const unsigned char *)key.ptr,
+                     (const unsigned char *)iv.ptr) == 1;
+}
+
+static Str vector(const uint8_t iv[GCM_IV_SIZE]) {
+    return (Str){(const char *)iv, GCM_IV_SIZE};
 }
 
 Err aes_gcm_seal(Str key, const uint8_t iv[GCM_IV_SIZE], Str plain, Buffer *out) {
@@ -107,7 +112,7 @@ Err aes_gcm_seal(Str key, const uint8_t iv[GCM_IV_SIZE], Str plain, Buffer *out)
     unsigned char *at = (unsigned char *)out->ptr + out->len;
     int len = 0, more = 0;
     bool is_good =
-        begin(&gcm, context, key, iv) &&
+        begin(&gcm, context, key, vector(iv)) &&
         gcm.update(context, at, &len, (const unsigned char *)plain.ptr, (int)plain.len) == 1 &&
         gcm.final(context, at + len, &more) == 1 &&
         gcm.ctrl(context, CTRL_GET_TAG, GCM_TAG_SIZE, at + len + more) == 1;
@@ -118,9 +123,14 @@ Err aes_gcm_seal(Str key, const uint8_t iv[GCM_IV_SIZE], Str plain, Buffer *out)
 }
 
 Err aes_gcm_open(Str key, const uint8_t iv[GCM_IV_SIZE], Str sealed, Buffer *out) {
+    return aes_gcm_open_with(key, vector(iv), (Str){0}, sealed, out);
+}
+
+Err aes_gcm_open_with(Str key, Str iv, Str beside, Str sealed, Buffer *out) {
     Gcm gcm;
     TRY(load_gcm(&gcm, key.len, false));
-    if (sealed.len < GCM_TAG_SIZE || sealed.len > INT_MAX - 64) {
+    if (sealed.len < GCM_TAG_SIZE || sealed.len > INT_MAX - 64 || beside.len > INT_MAX ||
+        iv.len > 128) {
         return err_make(ERR_INPUT, "it is too short to be encrypted text");
     }
     size_t size = sealed.len - GCM_TAG_SIZE;
@@ -133,6 +143,8 @@ Err aes_gcm_open(Str key, const uint8_t iv[GCM_IV_SIZE], Str sealed, Buffer *out
     int len = 0, more = 0;
     bool is_good =
         begin(&gcm, context, key, iv) &&
+        (beside.len == 0 || gcm.update(context, NULL, &len, (const unsigned char *)beside.ptr,
+                                       (int)beside.len) == 1) &&
         gcm.update(context, at, &len, (const unsigned char *)sealed.ptr, (int)size) == 1 &&
         gcm.ctrl(context, CTRL_SET_TAG, GCM_TAG_SIZE, tag) == 1 &&
         gcm.final(context, at + len, &more) == 1;

@@ -114,6 +114,10 @@ Str execution_folder(const Execution *execution, Arena *arena) {
 static Err resolve_secret(void *self, Str name, Str secret_namespace, Str key, Buffer *plain) {
     Execution *execution = self;
     Runtime *runtime = execution->runtime;
+    const Plan *plan = &execution->artifact->plan;
+    if (secret_namespace.len == 0) {
+        secret_namespace = plan_text(plan, plan->flow.flow_namespace);
+    }
     Err err = secret_chain_resolve(runtime->secret_chain, name, secret_namespace, key, plain);
     if (err.code != ERR_NOT_FOUND || execution->planner == NULL) return err;
     // A plan needs no secret: a placeholder stands for it, and a note tells.

@@ -24,6 +24,7 @@ static bool is_withheld(Str item, const char *prefix) {
     if (str_starts_with(item, str_from(prefix)) || str_starts_with(item, STR("SECRET_")))
         return true;
     if (str_starts_with(item, STR("FLOWRUN_"))) return true;
+    if (str_starts_with(item, STR("SOPS_AGE_KEY"))) return true;
     for (size_t i = 0; i < COUNT(own); i++) {
         if (str_starts_with(item, str_from(own[i]))) return true;
     }

@@ -1,4 +1,4 @@
-// secret.c - the chain of places, in the order file, credentials directory, environment.
+// secret.c - the chain of places, in the order file or folder, credentials directory, environment.
 //
 // The values of the file stay in locked memory and are wiped with the chain; the others are read
 // when they are asked for, since a credential may be renewed while the process runs. libyaml leaves
@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -16,6 +18,7 @@
 #include "base/crypto.h"
 #include "base/file.h"
 #include "base/locked.h"
+#include "secret/sealed.h"
 #include "value/value.h"
 
 struct SecretChain {
@@ -26,10 +29,19 @@ struct SecretChain {
     Value values;  // of the file
     const char *const *env;
     Str env_prefix;
-    Str folder;  // empty: none
+    Str folder;      // of systemd's credentials; empty: none
+    Str own_folder;  // one file a secret; empty: none
 };
 
 // --- the file -----------------------------------------------------------------------------------
+
+static const char *env_get(const char *const *env, const char *name) {
+    size_t len = strlen(name);
+    for (size_t i = 0; env != NULL && env[i] != NULL; i++) {
+        if (strncmp(env[i], name, len) == 0 && env[i][len] == '=') return env[i] + len + 1;
+    }
+    return NULL;
+}
 
 static Err check_owner(const char *path, const struct stat *is) {
     if (!S_ISREG(is->st_mode) && !S_ISFIFO(is->st_mode)) {
@@ -126,7 +138,72 @@ static Err parse_secrets(SecretChain *chain, Str text, const char *path) {
     return err;
 }
 
+// --- keys of age --------------------------------------------------------------------------------
+
+static void add_keys_of(const char *path, Buffer *out) {
+    Arena scratch = {0};
+    Str text = {0};
+    Err err = file_read(path, SECRET_BYTES_MAX, &scratch, &text);
+    if (err.code == ERR_NONE) {
+        buffer_add(out, text);
+        buffer_add_char(out, '\n');
+        if (text.len > 0) wipe((char *)(uintptr_t)text.ptr, text.len);
+    }
+    arena_release(&scratch);
+}
+
+// As SOPS looks for them: SOPS_AGE_KEY, SOPS_AGE_KEY_FILE, sops/age/keys.txt of the configuration.
+static void find_keys(const SecretChain *chain, Buffer *out) {
+    buffer_reserve(out, 16 << 10);
+    const char *key = env_get(chain->env, "SOPS_AGE_KEY");
+    const char *file = env_get(chain->env, "SOPS_AGE_KEY_FILE");
+    const char *config = env_get(chain->env, "XDG_CONFIG_HOME");
+    const char *home = env_get(chain->env, "HOME");
+    if (key != NULL) buffer_printf(out, "%s\n", key);
+    if (file != NULL) add_keys_of(file, out);
+    Buffer path = {0};
+    if (config != NULL && config[0] == '/') {
+        buffer_printf(&path, "%s/sops/age/keys.txt", config);
+    } else if (home != NULL) {
+        buffer_printf(&path, "%s/.config/sops/age/keys.txt", home);
+    }
+    buffer_add_char(&path, '\0');
+    if (path.len > 1) add_keys_of(path.ptr, out);
+    buffer_release(&path);
+}
+
+// The file's bytes in clear where age has encrypted it as a whole.
+static Err open_age(SecretChain *chain, const char *path, Str *text) {
+    if (!age_is(*text)) return err_none();
+    Buffer keys = {0}, plain = {0};
+    find_keys(chain, &keys);
+    Err err = age_open(*text, buffer_str(&keys), &plain);
+    if (err.code == ERR_NONE) *text = buffer_to_str(&plain, &chain->arena);
+    if (keys.len > 0) wipe(keys.ptr, keys.len);
+    if (plain.len > 0) wipe(plain.ptr, plain.len);
+    buffer_release(&keys);
+    buffer_release(&plain);
+    return err.code == ERR_NONE ? err : err_wrap(err, "the secrets file '%s'", path);
+}
+
+static Err open_sops(SecretChain *chain, const char *path) {
+    if (!sops_is(chain->values)) return err_none();
+    Buffer keys = {0};
+    Value clear = {0};
+    find_keys(chain, &keys);
+    Err err = sops_open(chain->values, buffer_str(&keys), &chain->arena, &clear);
+    if (err.code == ERR_NONE) chain->values = clear;
+    if (keys.len > 0) wipe(keys.ptr, keys.len);
+    buffer_release(&keys);
+    return err.code == ERR_NONE ? err : err_wrap(err, "the secrets file '%s'", path);
+}
+
 static Err read_secrets(SecretChain *chain, const char *path) {
+    struct stat folder = {0};
+    if (stat(path, &folder) == 0 && S_ISDIR(folder.st_mode)) {
+        chain->own_folder = str_dup(&chain->arena, str_from(path));
+        return err_none();
+    }
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) return err_system("cannot open the secrets file '%s'", path);
     struct stat is = {0};
@@ -144,7 +221,9 @@ static Err read_secrets(SecretChain *chain, const char *path) {
     close(fd);
     TRY(err);
     chain->file = str_dup(&chain->arena, str_from(path));
+    TRY(open_age(chain, path, &text));
     TRY(parse_secrets(chain, text, path));
+    if (chain->values.kind == VALUE_MAP) TRY(open_sops(chain, path));
     return check_file(chain->values, path);
 }
 
@@ -206,6 +285,57 @@ static Err find_in_folder(const SecretChain *chain, Str name, Buffer *plain, boo
     return err;
 }
 
+// One file of the folder that was given: its mode and owner are looked at, and a link may not lead
+// out of the folder.
+static Err read_own(const SecretChain *chain, const char *path, Buffer *plain, bool *found) {
+    char whole[PATH_MAX], root[PATH_MAX];
+    if (realpath(path, whole) == NULL || realpath(chain->own_folder.ptr, root) == NULL) {
+        return err_none();  // there is none
+    }
+    size_t len = strlen(root);
+    if (strncmp(whole, root, len) != 0 || whole[len] != '/') {
+        return err_make(ERR_REFUSED, "the secret '%s' is a link that leaves its folder", path);
+    }
+    int fd = open(whole, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
+    struct stat is = {0};
+    LockedPool pool = {0};
+    Str text = {0};
+    Err err = err_none();
+    if (fd < 0 || fstat(fd, &is) != 0) {
+        err = err_system("cannot read the secret '%s'", path);
+    } else if (!S_ISDIR(is.st_mode)) {
+        err = check_owner(whole, &is);
+        if (err.code == ERR_NONE) err = locked_read(&pool, fd, SECRET_BYTES_MAX, &text);
+        *found = err.code == ERR_NONE;
+    }
+    if (*found) {
+        if (str_ends_with(text, STR("\n"))) text.len--;
+        buffer_add(plain, text);
+    }
+    if (fd >= 0) close(fd);
+    locked_release(&pool);
+    return err;
+}
+
+// NAMESPACE/NAME, of the namespaces above it, NAME.
+static Err find_in_own_folder(const SecretChain *chain, Str name, Str at, Buffer *plain,
+                              bool *found) {
+    if (chain->own_folder.len == 0 || !is_file_name(name)) return err_none();
+    Arena scratch = {0};
+    Err err = err_none();
+    for (bool is_last = false; err.code == ERR_NONE && !*found && !is_last;) {
+        is_last = at.len == 0;
+        Str folder = is_last ? chain->own_folder : path_join(&scratch, chain->own_folder, at);
+        if (is_last || is_file_name(at)) {
+            err = read_own(chain, path_join(&scratch, folder, name).ptr, plain, found);
+        }
+        size_t dot = str_find_last_char(at, '.');
+        at = dot == STR_NOT_FOUND ? (Str){0} : str_slice(at, 0, dot);
+    }
+    arena_release(&scratch);
+    return err;
+}
+
 // The Base64 text behind PREFIX + NAME in capitals; NULL where there is none.
 static const char *find_variable(const SecretChain *chain, Str name) {
     Str prefix = chain->env_prefix;
@@ -243,14 +373,6 @@ static Err find_in_env(const SecretChain *chain, Str name, Buffer *plain, bool *
 
 // --- the chain ----------------------------------------------------------------------------------
 
-static const char *env_get(const char *const *env, const char *name) {
-    size_t len = strlen(name);
-    for (size_t i = 0; env != NULL && env[i] != NULL; i++) {
-        if (strncmp(env[i], name, len) == 0 && env[i][len] == '=') return env[i] + len + 1;
-    }
-    return NULL;
-}
-
 Err secret_chain_new(const SecretOptions *options, SecretChain **out) {
     SecretChain *chain = heap_alloc(1, sizeof *chain);
     chain->allocator = locked_allocator(&chain->pool);
@@ -280,6 +402,9 @@ void secret_chain_places(const SecretChain *chain, Buffer *out) {
     if (chain->file.len > 0) {
         buffer_printf(out, "the secrets file '" STR_FMT "', ", STR_ARG(chain->file));
     }
+    if (chain->own_folder.len > 0) {
+        buffer_printf(out, "the folder '" STR_FMT "', ", STR_ARG(chain->own_folder));
+    }
     if (chain->folder.len > 0) {
         buffer_printf(out, "the credentials directory '" STR_FMT "', ", STR_ARG(chain->folder));
     }
@@ -290,6 +415,8 @@ static Err missing(const SecretChain *chain, Str name) {
     Buffer places = {0};
     if (chain->file.len > 0) {
         buffer_printf(&places, "the secrets file '" STR_FMT "', ", STR_ARG(chain->file));
+    } else if (chain->own_folder.len > 0) {
+        buffer_printf(&places, "the folder '" STR_FMT "', ", STR_ARG(chain->own_folder));
     } else {
         buffer_add(&places, STR("no secrets file (--secrets FILE), "));
     }
@@ -318,6 +445,8 @@ static Err find_plain(const SecretChain *chain, Str name, Str secret_namespace, 
         value_print(plain, *value);
         return err_none();
     }
+    TRY(find_in_own_folder(chain, name, secret_namespace, plain, &found));
+    if (found) return err_none();
     TRY(find_in_folder(chain, name, plain, &found));
     if (found) return err_none();
     TRY(find_in_env(chain, name, plain, &found));
