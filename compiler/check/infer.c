@@ -224,6 +224,7 @@ static Certainty worse_undef(const ExprType *a, const ExprType *b) {
 
 static ExprType *infer_binary(Env *env, Expr *expr) {
     if (expr->op == OP_COALESCE || expr->op == OP_COALESCE_UNDEFINED) {
+        check_precedence(env, expr);
         return infer_coalesce(env, expr);
     }
     if (expr->op == OP_AND || expr->op == OP_OR) {

@@ -233,10 +233,46 @@ static void surprising(Env *env, const Expr *inner, const Expr *whole, const cha
     diag_note(diag, "write '%s', or put what is marked into brackets", meant);
 }
 
+static bool is_late(const Expr *expr) {
+    return is_bare(expr, EXPR_BINARY, OP_COALESCE) || is_bare(expr, EXPR_BINARY, OP_IS_IN) ||
+           is_bare(expr, EXPR_BINARY, OP_COALESCE_UNDEFINED);
+}
+
+static bool is_closer(const Expr *expr) {
+    return expr->kind == EXPR_FILTER || (expr->kind == EXPR_BINARY && !is_comparison(expr) &&
+                                         expr->op >= OP_ADD && expr->op <= OP_RANGE);
+}
+
+// `??`, `???` and `isIn` bind closest in 1.3, and like `==` in 2.0: without brackets an expression
+// means two things.
+static bool changes_in_2_0(Env *env, const Expr *expr) {
+    uint32_t targets = env->check->options->targets;
+    if ((targets & TARGET_2_0) == 0 || targets == TARGET_2_0 || !is_closer(expr)) return false;
+    uint32_t operands = expr->kind == EXPR_BINARY ? 2 : 1;
+    for (uint32_t i = 0; i < operands && i < expr->args.count; i++) {
+        const Expr *inner = expr->args.items[i].value;
+        if (!is_late(inner)) continue;
+        Diag *diag = diag_add(env->check->diags, "W0325", DIAG_WARNING, inner->name_span,
+                              "'" STR_FMT "' takes more than this in 2.0, where it binds like '=='",
+                              STR_ARG(inner->text));
+        diag->targets = TARGET_2_0;
+        diag_label(diag, inner->span, "read as one in 1.3");
+        diag_note(diag, "put what is meant into brackets");
+        return true;
+    }
+    return false;
+}
+
 // A filter, a test, a comparison or a sum over something that binds tighter than it looks.
 void check_precedence(Env *env, const Expr *expr) {
     if (!is_judged(env) || expr->args.count == 0) return;
+    if (changes_in_2_0(env, expr)) return;
     const Expr *first = expr->args.items[0].value;
+    if (is_late(expr) && env->check->options->targets == TARGET_2_0 && expr->op != OP_IS_IN &&
+        (is_bare(first, EXPR_BINARY, OP_CONCAT) || is_bare(first, EXPR_BINARY, OP_ADD))) {
+        surprising(env, first, expr, "a ~ (b ?? c)");
+        return;
+    }
     if (expr->kind == EXPR_FILTER) {
         if (is_bare(first, EXPR_BINARY, OP_CONCAT)) {
             surprising(env, first, expr, "a ~ (b | filter)");

@@ -42,8 +42,8 @@ MUST_CHECK Err emit_template(const Template *tpl, LeafMode mode, ConvertTo conve
                              Diags *diags, Str *lua);
 // The same for a node, at any depth: LEAF_OBJECT renders every text of it (flowc eval --mode
 // object).
-MUST_CHECK Err emit_node(const Node *node, LeafMode mode, ConvertTo convert, Arena *arena,
-                         Diags *diags, Str *lua);
+MUST_CHECK Err emit_node(const Node *node, LeafMode mode, ConvertTo convert, bool is_2_0,
+                         Arena *arena, Diags *diags, Str *lua);
 // All of it. The same input gives the same bytes. Nothing is written where a leaf could not be
 // compiled: that is an error in diags.
 MUST_CHECK Err emit_artifact(PlanDraft *draft, const EmitOptions *options, Catalog *catalog,

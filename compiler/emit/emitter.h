@@ -100,6 +100,7 @@ typedef struct Emitter {
     // Of the leaf.
     bool uses_context, uses_world;
     bool has_error;
+    bool is_2_0;  // expressions mean what they do in Kestra 2.0
     Facts facts;
     LeafVm *machine;  // NULL until something is evaluated
     uint32_t machine_chunks;

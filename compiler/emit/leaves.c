@@ -139,7 +139,9 @@ void emit_leaves_with_facts(PlanDraft *draft, const Sources *sources, Arena *are
                        .parser = expr_parser_new(arena),
                        .flow = draft->flow,
                        .literals = draft->literals,
-                       .catalog = draft->catalog};
+                       .catalog = draft->catalog,
+                       .is_2_0 = draft->flow->targets == TARGET_2_0};
+    expr_parser_set_2_0(emitter.parser, emitter.is_2_0);
     EmittedLeaf *out = arena_array(arena, EmittedLeaf, draft->leaves.count);
     uint32_t number = 0;
     Buffer json = {0};
@@ -181,10 +183,12 @@ typedef struct Alone {  // what stands in no flow
     uint32_t before;  // findings
 } Alone;
 
-static void alone_init(Alone *alone, Arena *arena, Diags *diags) {
+static void alone_init(Alone *alone, Arena *arena, Diags *diags, bool is_2_0) {
     *alone = (Alone){.frame = {.letter = 's'}, .before = diags->list.count};
     alone->emitter = (Emitter){
         .arena = arena, .diags = diags, .parser = expr_parser_new(arena), .frame = &alone->frame};
+    alone->emitter.is_2_0 = is_2_0;
+    expr_parser_set_2_0(alone->emitter.parser, is_2_0);
 }
 
 static Err alone_end(Alone *alone, Operand result, Str *lua) {
@@ -203,7 +207,7 @@ static Err alone_end(Alone *alone, Operand result, Str *lua) {
 Err emit_template(const Template *tpl, LeafMode mode, ConvertTo convert, Arena *arena, Diags *diags,
                   Str *lua) {
     Alone alone;
-    alone_init(&alone, arena, diags);
+    alone_init(&alone, arena, diags, tpl->is_2_0);
     if (mode == LEAF_CONDITION) {
         Span span = tpl->parts.count > 0 ? tpl->parts.items[0]->span : (Span){0};
         return alone_end(&alone, condition_operand(&alone.emitter, tpl, span), lua);
@@ -212,10 +216,10 @@ Err emit_template(const Template *tpl, LeafMode mode, ConvertTo convert, Arena *
     return alone_end(&alone, as_mode(&alone.emitter, operand, mode, convert, (Span){0}), lua);
 }
 
-Err emit_node(const Node *node, LeafMode mode, ConvertTo convert, Arena *arena, Diags *diags,
-              Str *lua) {
+Err emit_node(const Node *node, LeafMode mode, ConvertTo convert, bool is_2_0, Arena *arena,
+              Diags *diags, Str *lua) {
     Alone alone;
     LeafSpec spec = {.mode = mode, .node = node, .convert = convert};
-    alone_init(&alone, arena, diags);
+    alone_init(&alone, arena, diags, is_2_0);
     return alone_end(&alone, leaf_operand(&alone.emitter, &spec), lua);
 }

@@ -187,5 +187,11 @@ Str emit_function(Emitter *emitter, const Frame *frame, Operand result, Str para
 
 Str emit_chunk(Emitter *emitter, Operand result) {
     Str function = emit_function(emitter, emitter->frame, result, (Str){0});
+    if (emitter->is_2_0) {
+        return str_printf(emitter->arena,
+                          "local rt = ...\nlocal leaf = " STR_FMT
+                          "\nreturn function()\n  rt.of_2_0()\n  return leaf()\nend\n",
+                          STR_ARG(function));
+    }
     return str_printf(emitter->arena, "local rt = ...\nreturn " STR_FMT "\n", STR_ARG(function));
 }

@@ -266,6 +266,9 @@ static void read_children(AstBuilder *builder, TSTreeCursor *cursor, Expr *expr)
             read_argument(builder, cursor, expr);
         } else if (ts_node_is_named(node)) {
             // Reading may grow the list, so the place is taken afterwards.
+            builder->is_in_chain =
+                expr->kind == EXPR_BINARY ||
+                (expr->args.count == 0 && (expr->kind == EXPR_FILTER || expr->kind == EXPR_TEST));
             Expr *value = ast_expr(builder, cursor);
             LIST_ADD(builder->reader->arena, &expr->args, ExprArg)->value = value;
         } else if (symbol == anon_sym_not) {
@@ -364,6 +367,8 @@ static Expr *read_node(AstBuilder *builder, TSTreeCursor *cursor) {
 }
 
 Expr *ast_expr(AstBuilder *builder, TSTreeCursor *cursor) {
+    bool is_in_chain = builder->is_in_chain;
+    builder->is_in_chain = false;
     if (builder->depth == EXPR_DEPTH_MAX) {
         Expr *expr = node_expr(builder, ts_tree_cursor_current_node(cursor), EXPR_ERROR);
         if (!builder->reader->has_error) {
@@ -378,7 +383,8 @@ Expr *ast_expr(AstBuilder *builder, TSTreeCursor *cursor) {
     builder->depth++;
     Expr *expr = read_node(builder, cursor);
     builder->depth--;
-    return expr;
+    bool is_chain = !is_in_chain && expr_parser_is_2_0(builder->reader->parser);
+    return is_chain ? regroup(builder->reader, expr) : expr;
 }
 
 Expr *ast_filter_call(AstBuilder *builder, TSTreeCursor *cursor, Expr *input) {

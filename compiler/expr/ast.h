@@ -13,12 +13,15 @@ typedef struct AstBuilder {
     Reader *reader;
     uint32_t base;  // offset in the decoded text that the piece's byte PIECE_PREFIX stands for
     uint32_t depth;
+    bool is_in_chain;  // the expression that is read next is an operand of an operator
 } AstBuilder;
 
 // The tree of a piece; NULL, with a finding, where it has none.
 TSTree *parse_piece(Reader *reader, const Piece *piece);
 void read_all_parts(Reader *reader, Pieces pieces, Parts *parts);
 Expr *expr_new(Reader *reader, ExprKind kind, size_t start, size_t end);
+// A chain of operators as Kestra 2.0 groups it.
+Expr *regroup(Reader *reader, Expr *expr);
 // The expression at the cursor.
 Expr *ast_expr(AstBuilder *builder, TSTreeCursor *cursor);
 // The text of the cursor's node; *span is set.

@@ -129,6 +129,7 @@ typedef struct Template {
     Str text;          // decoded
     Parts parts;
     bool has_code;  // anything but text
+    bool is_2_0;    // read with the precedences of 2.0
     bool has_error;
     // The sole printed expression where nothing else prints; else NULL.
     Expr *sole;
@@ -145,6 +146,9 @@ void template_check_text(const Node *scalar, Diags *diags);
 typedef struct ExprParser ExprParser;
 ExprParser *expr_parser_new(Arena *arena);
 void expr_parser_free(ExprParser *parser);
+// With the precedences of Kestra 2.0 from now on: `??`, `???` and `isIn` bind like `==`.
+void expr_parser_set_2_0(ExprParser *parser, bool is_2_0);
+bool expr_parser_is_2_0(const ExprParser *parser);
 // Parses a scalar; findings go to diags with spans in the file.
 Template *template_parse(ExprParser *parser, const Node *scalar, Diags *diags);
 // A text that stands in `file` from byte 0 (flowc eval).

@@ -16,6 +16,7 @@ const TSLanguage *tree_sitter_flow_template(void);
 struct ExprParser {
     Arena *arena;
     TSParser *ts;  // NULL until the first piece
+    bool is_2_0;
 };
 
 ExprParser *expr_parser_new(Arena *arena) {
@@ -28,6 +29,14 @@ void expr_parser_free(ExprParser *parser) {
     if (parser == NULL || parser->ts == NULL) return;
     ts_parser_delete(parser->ts);
     parser->ts = NULL;
+}
+
+void expr_parser_set_2_0(ExprParser *parser, bool is_2_0) {
+    parser->is_2_0 = is_2_0;
+}
+
+bool expr_parser_is_2_0(const ExprParser *parser) {
+    return parser->is_2_0;
 }
 
 Span reader_span(const Reader *reader, size_t start, size_t end) {
@@ -158,6 +167,7 @@ bool template_is_joined(const Template *template) {
 static Template *parse(Reader *reader) {
     Template *template = arena_new(reader->arena, Template);
     template->node = reader->node;
+    template->is_2_0 = reader->parser->is_2_0;
     template->text = reader->text;
     if (reader->text.len > TEMPLATE_SIZE_MAX) {
         diag_add(reader->diags, "E0002", DIAG_ERROR, reader_span(reader, 0, 0),

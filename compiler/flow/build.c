@@ -144,6 +144,7 @@ Flow *flow_build(const Tree *tree, const Document *document, Catalog *catalog,
     flow->tree = tree;
     flow->node = root;
     flow->file = tree->file;
+    flow->targets = options->targets;
     Builder builder = {
         .arena = arena, .diags = diags, .catalog = catalog, .options = options, .flow = flow};
     if (tree->has_holes) {

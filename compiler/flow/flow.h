@@ -127,6 +127,7 @@ struct Flow {
     uint32_t by_id_size;
     Node *variables, *labels, *concurrency, *sla, *checks, *plugin_defaults, *retry_node;
     Retry *retry;
+    uint32_t targets;         // of its options
     bool has_holes;           // a piece could not be read: what is missing may stand there
     LIST_OF(Str) hole_ids;    // ids found in such pieces
     struct Checked *checked;  // the check module's, once it has run

@@ -363,7 +363,7 @@ static LeafStatus answer_need(Eval *eval, LeafRun *run) {
 
 static bool run_chunk(Eval *eval, Str bytecode, Value *out) {
     LeafVm *vm = NULL;
-    const bool is_new = (eval->session->targets & TARGET_2_0) != 0;
+    const bool is_new = eval->session->targets == TARGET_2_0;
     const LeafOptions options = {.clock = &eval->clock,
                                  .secrets = eval->secrets,
                                  .target = is_new ? STR("2.0") : STR("1.3")};
@@ -402,8 +402,8 @@ static Err write_lua(Eval *eval, Value expression, LeafMode mode, ConvertTo conv
     buffer_release(&json);
     const uint32_t file = sources_add(&session->sources, STR("template"), text);
     const Tree *tree = syntax_read(&session->sources, file, eval->arena, &session->diags);
-    return emit_node(tree->documents.items[0].root, mode, convert, eval->arena, &session->diags,
-                     lua);
+    return emit_node(tree->documents.items[0].root, mode, convert, session->targets == TARGET_2_0,
+                     eval->arena, &session->diags, lua);
 }
 
 static bool evaluate(Eval *eval, Value expression, LeafMode mode, ConvertTo convert, Value *out) {

@@ -56,6 +56,7 @@ Err session_new(const SessionOptions *options, const char *start, Session **out)
     if (err.code == ERR_NONE) err = read_catalogs(session);
     if (err.code == ERR_NONE) {
         session->parser = expr_parser_new(&session->arena);
+        expr_parser_set_2_0(session->parser, session->targets == TARGET_2_0);
         *out = session;
     } else {
         session_free(session);

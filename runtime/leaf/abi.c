@@ -304,6 +304,12 @@ static int rt_is_nothing(lua_State *L) {
     return 1;
 }
 
+static int rt_of_2_0(lua_State *L) {
+    LeafVm *vm = vm_of(L);
+    if (vm->run != NULL) vm->run->is_2_0 = true;
+    return 0;
+}
+
 static const luaL_Reg functions[] = {
     {"text",         rt_text        },
     {"value",        rt_value       },
@@ -320,6 +326,7 @@ static const luaL_Reg functions[] = {
     {"iter",         rt_iter        },
     {"is_undefined", rt_is_undefined},
     {"is_nothing",   rt_is_nothing  },
+    {"of_2_0",       rt_of_2_0      },
     {NULL,           NULL           },
 };
 

@@ -31,6 +31,7 @@
 //   rt.truth_ternary(v, site) -> u true, false or undefined, which is then the result of `? :`
 //   rt.truth_if(v, site)           true or false
 //   rt.is_undefined(v)  rt.is_nothing(v)       undefined; undefined or null (for `???` and `??`)
+//   rt.of_2_0()                                the leaf means what it does in Kestra 2.0
 //   rt.null                        the null of the language (nil stands for an argument that was
 //                                  not given)
 //   rt.list(n, ...) -> u           a literal; rt.map(n, k1, v1, …) -> u: n pairs, of equal
@@ -213,7 +214,8 @@ typedef struct LeafRun {
     LeafVm *vm;
     Arena *arena;  // results live here
     LeafContext context;
-    int thread;  // which coroutine of the machine; -1: none
+    int thread;   // which coroutine of the machine; -1: none
+    bool is_2_0;  // the leaf says that it means what it does in Kestra 2.0
     // Of DONE: the result. Secrets in it are recipes.
     Value value;
     // Of FAILED.

@@ -128,6 +128,12 @@ static inline LeafVm *vm_of(lua_State *L) {
     return *(LeafVm **)lua_getextraspace(L);
 }
 
+// Whether the leaf that runs means what it does in Kestra 2.0.
+static inline bool leaf_is_2_0(lua_State *L) {
+    const LeafVm *vm = vm_of(L);
+    return vm->is_2_0 || (vm->run != NULL && vm->run->is_2_0);
+}
+
 // --- errors (error.c) ---------------------------------------------------------------------------
 
 NO_RETURN void leaf_raise(lua_State *L, LeafErrorKind kind, const char *format, ...)

@@ -453,7 +453,7 @@ static int compare(lua_State *L, Order order) {
         lua_pushboolean(L, holds(order, leaf_compare_numbers(L, 1, 2)));
         return 1;
     }
-    if (vm_of(L)->is_2_0 && a == KIND_TEXT && b == KIND_TEXT) {
+    if (leaf_is_2_0(L) && a == KIND_TEXT && b == KIND_TEXT) {
         int compared = str_cmp(leaf_str(L, 1), leaf_str(L, 2));
         lua_pushboolean(L, holds(order, compared < 0 ? -1 : compared > 0));
         return 1;
@@ -574,7 +574,7 @@ static void push_int_range(lua_State *L, int64_t from, int64_t to, int64_t step)
     uint64_t count = distance / stride + 1;
     if (step > 0 ? to < from : to > from) {
         // 2.0 counts them before it looks at the direction.
-        count = vm_of(L)->is_2_0 ? (0 - distance) / stride + 1 : 0;
+        count = leaf_is_2_0(L) ? (0 - distance) / stride + 1 : 0;
         if (count <= RANGE_MAX) count = 0;
     }
     if (count > RANGE_MAX) {

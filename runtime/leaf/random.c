@@ -81,7 +81,7 @@ static int nano_id(lua_State *L) {
     int64_t length = lua_isinteger(L, FIRST_ARG) ? lua_tointeger(L, FIRST_ARG) : 21;
     Str alphabet = STR("_-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
     if (!lua_isnil(L, FIRST_ARG + 1)) alphabet = leaf_str(L, FIRST_ARG + 1);
-    int64_t least = vm_of(L)->is_2_0 ? 1 : 0;
+    int64_t least = leaf_is_2_0(L) ? 1 : 0;
     if (length < least || length > NANO_ID_MAX) {
         leaf_raise(L, LEAF_ERROR_VALUE, "'length' of 'nanoId()' is from %lld to %d",
                    (long long)least, NANO_ID_MAX);

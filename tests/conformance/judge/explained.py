@@ -144,6 +144,11 @@ def joined_condition(case, theirs, ours):
     return case["mode"] == "condition" and "error" in ours and "a condition is one expression" in ours["error"]["message"]
 
 
+@explains("15.6", "a number format with digits in two places is refused")
+def broken_number_format(case, theirs, ours):
+    return "error" in ours and "a number format has a digit behind its number" in ours["error"]["message"]
+
+
 @explains("15.6", "a type that does not exist is refused, even where nothing asks for it")
 def unknown_type(case, theirs, ours):
     return "error" not in theirs and "error" in ours and re.match("'type' of '(number|escapeChar)' is", ours["error"]["message"]) is not None
