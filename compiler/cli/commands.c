@@ -4,9 +4,9 @@
 #include "cli/cli.h"
 
 static const Command *const commands[] = {
-    &command_check,   &command_compile, &command_run,     &command_eval,
-    &command_explain, &command_docs,    &command_new,     &command_keygen,
-    &command_fmt,     &command_schema,  &command_catalog,
+    &command_check,   &command_compile, &command_run,        &command_eval, &command_explain,
+    &command_docs,    &command_new,     &command_keygen,     &command_fmt,  &command_schema,
+    &command_catalog, &command_manual,  &command_completion,
 };
 
 // Named in the contract, not there yet.

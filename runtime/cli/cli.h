@@ -70,6 +70,8 @@ struct Cli {
 
 int cli_main(int argc, char **argv);
 const CommandSpec *const *cli_commands(uint32_t *count);
+// The n-th option of a command, then those that all have; NULL behind the last.
+const OptionSpec *cli_option_spec(const CommandSpec *command, uint32_t n);
 
 // The last value given, or the empty text; whether it was given.
 Str cli_option(const Cli *cli, const char *name);

@@ -19,7 +19,7 @@ static const OptionSpec COMMON[] = {
     OPTION_END,
 };
 
-static const OptionSpec *option_at(const CommandSpec *command, uint32_t n) {
+const OptionSpec *cli_option_spec(const CommandSpec *command, uint32_t n) {
     uint32_t own = 0;
     while (command != NULL && command->options != NULL && command->options[own].name != NULL) own++;
     if (n < own) return &command->options[n];
@@ -50,7 +50,7 @@ static void print_help(const CommandSpec *command) {
     print_usage(stdout, command);
     printf("\n%s\n\n", command->help);
     const OptionSpec *option = NULL;
-    for (uint32_t i = 0; (option = option_at(command, i)) != NULL; i++) {
+    for (uint32_t i = 0; (option = cli_option_spec(command, i)) != NULL; i++) {
         if (option->help == NULL) continue;  // for tests
         char name[80];
         snprintf(name, sizeof name, "--%s%s%s", option->name, option->value == NULL ? "" : " ",
@@ -96,7 +96,7 @@ bool cli_option_at(const Cli *cli, const char *name, uint32_t n, Str *out) {
 
 static const OptionSpec *find_option(const CommandSpec *command, Str name, char letter) {
     const OptionSpec *option = NULL;
-    for (uint32_t i = 0; (option = option_at(command, i)) != NULL; i++) {
+    for (uint32_t i = 0; (option = cli_option_spec(command, i)) != NULL; i++) {
         if (letter != 0 ? option->letter == letter : str_eq(name, str_from(option->name))) {
             return option;
         }
@@ -108,7 +108,7 @@ static const char *nearest_option(const CommandSpec *command, Str name) {
     const char *nearest = NULL;
     size_t best = 3;
     const OptionSpec *option = NULL;
-    for (uint32_t i = 0; (option = option_at(command, i)) != NULL; i++) {
+    for (uint32_t i = 0; (option = cli_option_spec(command, i)) != NULL; i++) {
         if (option->help == NULL) continue;
         size_t distance = str_distance(name, str_from(option->name), 2);
         if (distance < best) nearest = option->name;
