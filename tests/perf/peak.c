@@ -20,7 +20,8 @@ int main(int argc, char **argv) {
     if (posix_spawnp(&pid, argv[1], &actions, NULL, argv + 1, environ) != 0) return 2;
     int status = 0;
     struct rusage usage;
-    if (wait4(pid, &status, 0, &usage) != pid || status != 0) return 2;
+    if (wait4(pid, &status, 0, &usage) != pid || !WIFEXITED(status)) return 2;
+    if (WEXITSTATUS(status) > 1) return 2;  // 1: findings
     printf("%ld\n", usage.ru_maxrss);
     return 0;
 }

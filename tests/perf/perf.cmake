@@ -24,3 +24,9 @@ add_executable(floor_expressions ${CMAKE_SOURCE_DIR}/tests/perf/floor_expression
 target_include_directories(floor_expressions PRIVATE ${CMAKE_SOURCE_DIR}/runtime)
 target_link_libraries(floor_expressions PRIVATE flow_warnings flow_runtime_leaf PkgConfig::JANSSON)
 set_target_properties(floor_expressions PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+
+# The floor of checking many flows needs the grammar of expressions.
+add_executable(floor_survey ${CMAKE_SOURCE_DIR}/tests/perf/floor_survey.c)
+target_compile_options(floor_survey PRIVATE -O2)
+target_link_libraries(floor_survey PRIVATE flow_warnings flow_compiler_expr PkgConfig::FLOOR_YAML)
+set_target_properties(floor_survey PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
