@@ -350,6 +350,8 @@ static HostTask *task_new(Host *host, const HostStart *start) {
     own->props = value_copy(arena, start->props);
     own->context = value_copy(arena, start->context);
     own->shared = value_copy(arena, start->shared);
+    own->shared_task = str_dup(arena, start->shared_task);
+    own->shared_value = str_dup(arena, start->shared_value);
     task->props_ref = task->host_ref = LUA_NOREF;
     task->workdir_fd = -1;
     task->exit_code = -1;
@@ -373,7 +375,12 @@ static Err lay_out(HostTask *task) {
     const Value *names = value_map_get(task->start.shared, STR("namespaceFiles"));
     uint32_t count = 0;
     if (names != NULL) TRY(write_namespace_files(task, *names, &task->arena, &count));
-    return inputs == NULL ? err_none() : write_input_files(task, *inputs, &task->arena);
+    if (inputs != NULL) TRY(write_input_files(task, *inputs, &task->arena));
+    const Value *cache = value_map_get(task->start.shared, STR("cache"));
+    if (cache == NULL || cache->kind != VALUE_MAP) return err_none();
+    TRY(workdir_open(task));
+    return cache_restore(task, task->start.shared_task, task->start.shared_value, *cache,
+                         &task->arena);
 }
 
 static HostTask *task_run(HostTask *task) {

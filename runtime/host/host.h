@@ -101,6 +101,8 @@ typedef struct HostStart {
     // Of the first task in a WorkingDirectory: its properties. `inputFiles` and `namespaceFiles`
     // are laid out in `workdir` before the task begins. Null: nothing.
     Value shared;
+    // The same task's id and loop value, by which its cache is known.
+    Str shared_task, shared_value;
     int64_t timeout_ms;  // 0: none
     int log_level;       // lines below are dropped
     HostCallbacks callbacks;
@@ -109,6 +111,9 @@ typedef struct HostStart {
 
 // Stores the files below `start->workdir` that match the globs as objects of `start->run_id`: a map
 // of path to URI. In a plan: those named outright.
+// Keeps what `cache` of a WorkingDirectory says, where it has changed: `start` as for
+// host_take_files, with `value`.
+MUST_CHECK Err host_keep_cache(Host *host, const HostStart *start, Value cache, Arena *arena);
 MUST_CHECK Err host_take_files(Host *host, const HostStart *start, Value globs, Arena *arena,
                                Value *out);
 

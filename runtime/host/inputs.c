@@ -252,6 +252,15 @@ Err store_output_files(HostTask *task, Value globs, Arena *arena, Value *out) {
     return err_none();
 }
 
+Err host_keep_cache(Host *host, const HostStart *start, Value cache, Arena *arena) {
+    HostTask task = {.host = host, .start = *start, .workdir_fd = -1};
+    Err err = cache_save(&task, start->task_id, start->value, cache, arena);
+    workdir_close(&task);
+    arena_release(&task.arena);
+    arena_release(&task.call);
+    return err;
+}
+
 Err host_take_files(Host *host, const HostStart *start, Value globs, Arena *arena, Value *out) {
     HostTask task = {.host = host, .start = *start, .workdir_fd = -1};
     Err err = store_output_files(&task, globs, arena, out);

@@ -225,6 +225,11 @@ MUST_CHECK Err write_namespace_files(HostTask *task, Value options, Arena *arena
 MUST_CHECK Err store_output_files(HostTask *task, Value globs, Arena *arena, Value *out);
 int api_workdir(lua_State *L);
 
+// --- caches of WorkingDirectory (cache.c) -------------------------------------------------------
+
+MUST_CHECK Err cache_restore(HostTask *task, Str id, Str value, Value cache, Arena *arena);
+MUST_CHECK Err cache_save(HostTask *task, Str id, Str value, Value cache, Arena *arena);
+
 // --- globs (glob.c) -----------------------------------------------------------------------------
 
 // Java's globs; `glob:` and `regex:` in front are matched against `absolute`.

@@ -341,6 +341,22 @@ Err folder_outputs(Execution *execution, RunId run, Arena *arena, Value *out) {
     return err_none();
 }
 
+Err folder_keep_cache(Execution *execution, const TaskRunView *view, Arena *arena) {
+    const PlanNode *node = &execution->artifact->plan.nodes[view->node];
+    if (execution->host == NULL || execution->planner != NULL || node->leaf_props == PLAN_NONE) {
+        return err_none();
+    }
+    Value properties = folder_properties(execution, view, arena);
+    const Value *cache = value_map_get(properties, STR("cache"));
+    HostStart start = {.task_id = view->task,
+                       .value = view->has_value ? view->value : (Str){0},
+                       .workdir = shared_folder(execution, view->id, arena)};
+    if (cache == NULL || cache->kind != VALUE_MAP || !path_exists(start.workdir.ptr)) {
+        return err_none();
+    }
+    return host_keep_cache(execution->host, &start, *cache, arena);
+}
+
 static HostStart start_of(Attempt *attempt) {
     const Execution *execution = attempt->execution;
     const Plan *plan = &execution->artifact->plan;
@@ -369,6 +385,8 @@ static HostStart start_of(Attempt *attempt) {
     if (shared_run(attempt, &view)) {
         start.workdir = shared_folder(execution, view.id, arena);
         start.shared = shared_files(attempt, &view, start.workdir);
+        start.shared_task = view.task;
+        start.shared_value = view.has_value ? view.value : (Str){0};
     }
     return start;
 }

@@ -248,6 +248,8 @@ void attempt_cancel(Execution *execution, const Action *action);
 // Puts the output files of a WorkingDirectory into storage: `outputFiles`, or null where it has
 // none.
 MUST_CHECK Err folder_outputs(Execution *execution, RunId run, Arena *arena, Value *out);
+// What a WorkingDirectory whose run has ended keeps for its next run.
+MUST_CHECK Err folder_keep_cache(Execution *execution, const TaskRunView *view, Arena *arena);
 void attempt_free_all(Execution *execution);
 Value run_mask_value(Execution *execution, Value value, Arena *arena);
 Str run_mask_text(Execution *execution, Str text, Arena *arena);

@@ -277,7 +277,9 @@ static void remove_folders(Execution *execution, const Events *events, Arena *ar
         run_id_print(view.id, id);
         Str path = path_join(
             arena, path_join(arena, execution_folder(execution, arena), STR("work")), str_from(id));
-        Err err = dir_remove(path.ptr);
+        Err err = folder_keep_cache(execution, &view, arena);
+        if (err.code != ERR_NONE) execution_log(execution, LOG_WARN, str_from(err.text));
+        err = dir_remove(path.ptr);
         if (err.code != ERR_NONE) execution_log(execution, LOG_WARN, str_from(err.text));
     }
 }

@@ -198,6 +198,31 @@ def test_uploads_reach_working_directories_also_of_other_namespaces():
         assert out["sh"]["vars"]["x"] == "shared"
 
 
+SHELL = "io.kestra.plugin.scripts.shell.Commands"
+
+
+def test_a_working_directory_keeps_what_its_cache_says():
+    with world() as folder:
+        it = World(folder)
+
+        def run(*commands, status=0, name="flow", **cache):
+            shell = task("sh", SHELL, taskRunner={"type": CORE + "runner.Process"}, commands=list(commands))
+            more = {"cache": {"patterns": ["deps/**"], **cache}}
+            return it.run(task("wd", CORE + "flow.WorkingDirectory", tasks=[shell], **more), name=name, status=status)
+
+        say = "echo '::{\"outputs\":{\"x\":\"'$(cat deps/a 2>/dev/null)'\"}}::'"
+        assert run(say, "mkdir -p deps/bin; echo one > deps/a; echo run > deps/bin/tool; chmod +x deps/bin/tool; echo no > other")["sh"]["vars"] == {"x": ""}
+        assert run(say, "test -x deps/bin/tool && ! test -e other")["sh"]["vars"] == {"x": "one"}
+        kept = it.state / "files/company/team/flow/_cache/wd"
+        before = kept.stat().st_mtime_ns
+        run("true")
+        assert kept.stat().st_mtime_ns == before  # nothing has changed
+        run("echo two > deps/a; rm -r deps/bin; exit 3", status=1)
+        assert run(say, "! test -e deps/bin")["sh"]["vars"] == {"x": "two"}
+        assert run(say, name="another")["sh"]["vars"] == {"x": ""}
+        assert run(say, ttl="PT0S")["sh"]["vars"] == {"x": ""}
+
+
 # --- keys ---------------------------------------------------------------------------------------
 
 
