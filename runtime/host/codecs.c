@@ -124,18 +124,18 @@ static int encode_yaml(lua_State *L) {
 typedef struct Csv {
     Str text;
     size_t at;
-    char separator;
+    char separator, quote;
 } Csv;
 
 static Err csv_field(Csv *csv, Arena *arena, Str *out, bool *ends_row) {
     Buffer field = {0};
-    bool is_quoted = csv->at < csv->text.len && csv->text.ptr[csv->at] == '"';
+    bool is_quoted = csv->at < csv->text.len && csv->text.ptr[csv->at] == csv->quote;
     if (is_quoted) csv->at++;
     while (csv->at < csv->text.len) {
         char c = csv->text.ptr[csv->at];
-        if (is_quoted && c == '"') {
+        if (is_quoted && c == csv->quote) {
             csv->at++;
-            if (csv->at >= csv->text.len || csv->text.ptr[csv->at] != '"') {
+            if (csv->at >= csv->text.len || csv->text.ptr[csv->at] != csv->quote) {
                 is_quoted = false;
                 continue;
             }
@@ -168,13 +168,17 @@ static Err csv_row(Csv *csv, Arena *arena, Value *out) {
 }
 
 static int decode_csv(lua_State *L) {
-    static const char *const known[] = {"separator", "header", NULL};
+    static const char *const known[] = {"separator", "header", "quote", NULL};
     HostTask *task = call_begin(L);
     Arena *arena = &task->call;
     Value options = options_at(L, 2, task, "csv.decode", known);
+    Str quote = value_map_get_text(options, STR("quote"), STR("\""));
+    if (quote.len != 1) return luaL_error(L, "csv: the quote must be one character");
     Str separator = value_map_get_text(options, STR("separator"), STR(","));
     if (separator.len != 1) return luaL_error(L, "csv: the separator must be one character");
-    Csv csv = {.text = check_text(L, 1, "CSV"), .separator = separator.ptr[0]};
+    Csv csv = {.text = check_text(L, 1, "CSV"),
+               .separator = separator.ptr[0],
+               .quote = quote.ptr[0]};
     Value rows = value_list(arena), header = {0};
     bool has_header = value_map_get_bool(options, STR("header"), false);
     while (csv.at < csv.text.len) {

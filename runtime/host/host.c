@@ -115,6 +115,7 @@ static void open_api(Host *host, lua_State *L) {
     add_state_functions(L);
     add_file_functions(L);
     add_storage_functions(L);
+    add_archive_functions(L);
     add_codec_functions(L);
     add_text_functions(L);
     static const luaL_Reg own[] = {

@@ -273,6 +273,7 @@ void open_globals(Host *host, lua_State *L);  // leaves the table on the stack
 void add_state_functions(lua_State *L);       // to the table at the top
 void add_file_functions(lua_State *L);
 void add_storage_functions(lua_State *L);
+void add_archive_functions(lua_State *L);
 void tell_object(HostTask *task, Str name);
 int api_reader(lua_State *L);  // stream.c
 int api_writer(lua_State *L);

@@ -1,10 +1,11 @@
 -- Delete, change and create DNS records of a zone in one transaction.
 local cloudflare = use "lib.cloudflare"
+local value = use "lib.value"
 
 local function run(props, host)
     local batch = host.map()
     batch.deletes, batch.patches, batch.posts = props.deletes, props.patches, props.posts
-    if next(batch) == nil then
+    if value.is_empty(batch) then
         return nil, "one of 'posts', 'patches' and 'deletes' is needed", "permanent"
     end
     local answer, message, class = cloudflare.call(props, host, "POST",

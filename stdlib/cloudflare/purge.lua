@@ -1,5 +1,6 @@
 -- Purge what is cached of a zone: all of it, or by URL and tag.
 local cloudflare = use "lib.cloudflare"
+local value = use "lib.value"
 
 local function run(props, host)
     local what = host.map()
@@ -8,7 +9,7 @@ local function run(props, host)
     else
         what.files, what.tags = props.files, props.tags
     end
-    if next(what) == nil then
+    if value.is_empty(what) then
         return nil, "one of 'purgeAll', 'files' and 'tags' is needed", "permanent"
     end
     local answer, message, class = cloudflare.call(props, host, "POST",

@@ -75,7 +75,7 @@ function notify.body(payload, message, host)
     if payload ~= nil then
         local text, problem, class = notify.payload(payload, host)
         if text == nil then return nil, problem, class end
-        if next(message) == nil then return { body = text } end
+        if value.is_empty(message) then return { body = text } end
         if not is_plain then
             return nil, "'payload' holds a secret and cannot be joined with other properties",
                 "permanent"

@@ -16,6 +16,12 @@ function value.list(host, given)
     return { given }
 end
 
+-- Whether a map or table has no member. (`next` of a map meets what keeps the order of its keys.)
+function value.is_empty(map)
+    for _ in pairs(map) do return false end
+    return true
+end
+
 -- The text between quotes for a POSIX shell.
 function value.quote(text)
     return "'" .. table.concat(string.split(text, "'"), "'\\''") .. "'"

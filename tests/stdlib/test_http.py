@@ -174,6 +174,15 @@ def test_webhooks_get_their_payload_as_it_is():
             assert json.loads(request["body"]) == {"text": 'a"b'}
 
 
+def test_a_payload_may_hold_a_secret():
+    with world() as folder, Recorder() as server:
+        it = World(folder)
+        for name in ("slack.notifications.SlackIncomingWebhook", "pagerduty.PagerDutyAlert"):
+            it.run(task("t", PLUGIN + name, url="{{ secret('URL') }}", payload='{"key": "{{ secret(\'KEY\') }}"}'),
+                   options=secrets(folder, KEY="value-1234", URL=server.url))
+            assert server.json() == {"key": "value-1234"}
+
+
 def test_a_payload_that_is_no_json_is_not_sent():
     with world() as folder, Recorder() as server:
         it = World(folder)
@@ -361,6 +370,8 @@ def test_zones_caches_and_access_rules():
         assert out["rules"]["rules"] == [rule] and out["gone"]["deleted"] is True
         it.run(cloudflare(server, "no", "zones.Get", zoneId="no"), status=1)
         assert "9109 Invalid access token" in it.execution["reason"]["message"]
+        it.run(cloudflare(server, "none", "cache.Purge", zoneId="z1"), status=1)
+        assert "'purgeAll'" in it.execution["reason"]["message"]
 
 
 if __name__ == "__main__":
