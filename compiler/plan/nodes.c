@@ -516,6 +516,8 @@ static void add_lists(Planner *planner, const Task *task, uint32_t index) {
         if (group == NULL) continue;
         head = add_group(planner, group, index, 0);
         draft->nodes.items[index].extra = head;
+        bool is_else = extras[i] != TASKS_ON_PAUSE && group->tasks.count > 0;
+        if (is_else) draft->nodes.items[index].flags |= NODE_HAS_ELSE;
     }
     head = add_group(planner, task_group(task, TASKS_ERRORS), index, 0);
     draft->nodes.items[index].errors = head;
@@ -549,7 +551,11 @@ static void add_node(Planner *planner, const Task *task, uint32_t parent, uint32
         .own_retry = plan_retry(planner, task->retry),
         .limit = -1,
     };
-    node.retry = node.own_retry != 0 ? node.own_retry : draft->nodes.items[parent].retry;
+    // A failure that is allowed is none as soon as its own retry is used up: what is inherited is
+    // for failures.
+    bool does_work = node.kind == NODE_TASK || node.kind == NODE_SUBFLOW;
+    bool inherits = node.own_retry == 0 && !(task->allow_failure && does_work);
+    node.retry = inherits ? draft->nodes.items[parent].retry : node.own_retry;
     plan_kind(planner, task, &node, index);
     plan_common(planner, task, &node, index);
     draft->nodes.items[index] = node;

@@ -75,6 +75,7 @@ enum {
     NODE_LOG_TO_FILE = 2048,
     NODE_CACHE = 4096,        // TASK: taskCache enabled; `cache_ttl`
     NODE_HAS_SECRETS = 8192,  // its properties hold a secret
+    NODE_HAS_ELSE = 16384,  // IF, SWITCH: `else`, `defaults` stands there, if all of it is disabled
 };
 
 // `leaf_a`, `leaf_b`, `leaf_c` by kind:

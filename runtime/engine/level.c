@@ -296,13 +296,14 @@ static void end_level(Engine *engine, uint32_t number) {
     run_set_state_with(engine, number, level_state(engine, run), outputs);
 }
 
-// The files of a working directory are taken once, when its tasks are over and before what follows
-// them. False: not yet.
+// The files of a working directory are taken once, when its tasks have succeeded and before what
+// follows them. False: not yet.
 static bool has_taken_files(Engine *engine, uint32_t number) {
     const Run *run = run_of(engine, number);
     const PlanNode *node = node_of(engine, run);
     if ((node->flags & NODE_WORKDIR) == 0 || node->leaf_props == 0) return true;
-    if (run->has_outputs || run->has_failed) return true;
+    const Tally *tasks = &run->level->tally[ROLE_TASKS];
+    if (run->has_outputs || run->has_failed || tasks->failed + tasks->killed > 0) return true;
     const Slot *slot = slot_find(run, SLOT_OUTPUTS);
     if (slot == NULL) {
         turn_ask(engine, number, SLOT_OUTPUTS, node->leaf_props);
@@ -360,6 +361,20 @@ static void choose_branch(Engine *engine, uint32_t number, int32_t branch, Value
                                 .value = outputs});
 }
 
+static bool has_else(const PlanNode *node) {
+    return node->extra != 0 || (node->flags & NODE_HAS_ELSE) != 0;
+}
+
+static void begin_if(Engine *engine, uint32_t number, Value value) {
+    const PlanNode *node = node_of(engine, run_of(engine, number));
+    bool is_met = turn_is_true(engine, value);
+    Value outputs = value_map(engine->turn.arena);
+    value_map_set(engine->turn.arena, outputs, STR("evaluationResult"), value_bool(is_met));
+    choose_branch(engine, number, is_met ? 0 : 1, outputs);
+    // Without a branch it has nothing to do, not even its `finally`.
+    if (!is_met && !has_else(node)) run_set_state(engine, number, STATE_SUCCESS, (Str){0});
+}
+
 static void begin_switch(Engine *engine, uint32_t number, Value value) {
     const PlanNode *node = node_of(engine, run_of(engine, number));
     Arena *arena = engine->turn.arena;
@@ -373,7 +388,7 @@ static void begin_switch(Engine *engine, uint32_t number, Value value) {
     Value outputs = value_map(arena);
     value_map_set(arena, outputs, STR("value"), value_text(text));
     value_map_set(arena, outputs, STR("defaults"), value_bool(branch == node->case_count));
-    if (branch == node->case_count && node->extra == 0) {
+    if (branch == node->case_count && !has_else(node)) {
         Str why = str_printf(arena, "no case matches '" STR_FMT "' and there are no defaults",
                              STR_ARG(text));
         turn_decide(engine, (Event){.kind = EVENT_TASKSTATE,
@@ -393,10 +408,7 @@ void level_begin(Engine *engine, uint32_t number) {
     if (node->kind == NODE_SWITCH) {
         begin_switch(engine, number, value);
     } else if (node->kind == NODE_IF) {
-        bool is_met = turn_is_true(engine, value);
-        Value outputs = value_map(engine->turn.arena);
-        value_map_set(engine->turn.arena, outputs, STR("evaluationResult"), value_bool(is_met));
-        choose_branch(engine, number, is_met ? 0 : 1, outputs);
+        begin_if(engine, number, value);
     } else {
         // A working directory: what it holds is rendered once, for the driver to lay it out.
         bool has_files = node->kind == NODE_SEQUENCE && node->leaf_props != 0;

@@ -78,24 +78,35 @@ static Value attempt_value(Value state, Str message, Arena *arena) {
     return item;
 }
 
-// Attempts as the engine tells them. What the engine does itself (flowables, Sleep, a task that is
-// skipped) has one, with the state of the run, as in Kestra.
+// What the engine does itself (flowables, Sleep, a task that is skipped) has one attempt with the
+// state of the run, as in Kestra; a task that failed before it began has none.
+static bool has_own_attempt(const TaskRunView *view, const PlanNode *node) {
+    if (view->attempts > 0 || view->state == STATE_CREATED) return false;
+    return view->state != STATE_PAUSED && (node->kind != NODE_TASK || view->state != STATE_FAILED);
+}
+
+static Value own_attempt(const Execution *execution, const TaskRunView *view, Arena *arena) {
+    const StateChange *changes = NULL;
+    uint32_t count = engine_history(execution->engine, view->id, &changes);
+    uint32_t first = count > 1 && changes[0].state == STATE_CREATED ? 1 : 0;
+    Value state = state_value(changes + first, count - first, view->state,
+                              runtime_now(execution->runtime), arena);
+    return attempt_value(state, view->message, arena);
+}
+
+// Attempts as the engine tells them. That of a subflow ends as its task run does.
 static Value attempts_value(const Execution *execution, const TaskRunView *view, Arena *arena) {
     Value attempts = value_list(arena);
     AttemptView attempt;
     int64_t now = runtime_now(execution->runtime);
-    bool has_begun = view->state != STATE_CREATED && view->state != STATE_PAUSED;
-    if (view->attempts == 0 && has_begun) {
-        const StateChange *changes = NULL;
-        uint32_t count = engine_history(execution->engine, view->id, &changes);
-        if (count > 1 && changes[0].state == STATE_CREATED) {
-            changes++;
-            count--;
-        }
-        Value state = state_value(changes, count, view->state, now, arena);
-        value_list_add(arena, attempts, attempt_value(state, view->message, arena));
+    const PlanNode *node = &engine_plan(execution->engine)->nodes[view->node];
+    if (has_own_attempt(view, node)) {
+        value_list_add(arena, attempts, own_attempt(execution, view, arena));
     }
+    bool is_subflow = node->kind == NODE_SUBFLOW && state_is_terminal(view->state);
     for (uint32_t i = 0; engine_attempt_at(execution->engine, view->id, i, &attempt); i++) {
+        bool is_last = i + 1 == (uint32_t)view->attempts;
+        if (is_subflow && is_last) attempt.state = view->state;
         StateChange changes[2] = {
             {STATE_RUNNING, attempt.started_ms},
             {attempt.state, attempt.ended_ms  }

@@ -65,7 +65,7 @@ tasks:
       - id: sh
         type: io.kestra.plugin.scripts.shell.Commands
         taskRunner: {type: core.runner.Process}
-        commands: ["cat in.txt > a.out; mkdir -p deep/er; echo x > deep/er/y; echo z > not.this"]
+        commands: ["cat in.txt > a.out", "mkdir -p deep/er", "echo x > deep/er/y", "echo z > not.this"]
     finally:
       - {id: fin, type: core.debug.Return, format: "{{ read(outputs.wd.outputFiles['a.out']) }}"}
   - {id: after, type: core.debug.Return, format: "{{ outputs.wd.outputFiles | keys | join(' ') }}"}
@@ -176,6 +176,42 @@ tasks:
   - {id: sw, type: core.flow.Switch, value: "{{ flow.id }}", cases: {other: [{id: a, type: core.debug.Return, format: x}]}}
 """)
     same([it.state, it.of("sw")[0]["outputs"]], ["FAILED", {"value": "flow", "defaults": True}])
+
+
+def test_without_a_branch_there_is_nothing_to_do():
+    it = run("""
+tasks:
+  - id: none
+    type: core.flow.If
+    condition: "{{ flow.id == 'other' }}"
+    then: [{id: a, type: core.debug.Return, format: x}]
+    finally: [{id: f, type: core.debug.Return, format: x}]
+  - id: empty
+    type: core.flow.If
+    condition: "{{ flow.id == 'other' }}"
+    then: [{id: b, type: core.debug.Return, format: x}]
+    else: [{id: c, type: core.debug.Return, format: x, disabled: true}]
+    finally: [{id: g, type: core.debug.Return, format: x}]
+  - id: sw
+    type: core.flow.Switch
+    value: "{{ flow.id }}"
+    cases: {other: [{id: d, type: core.debug.Return, format: x}]}
+    defaults: [{id: e, type: core.debug.Return, format: x, disabled: true}]
+""")
+    same([it.state, it.log()], ["SUCCESS", ["none", "empty", "g", "sw"]])
+
+
+def test_an_allowed_failure_is_retried_by_its_own_retry_only():
+    it = run("""
+retry: {type: constant, interval: PT0.01S, maxAttempts: 2}
+tasks:
+  - {id: inherits, type: core.execution.Fail, allowFailure: true}
+  - id: af
+    type: core.flow.AllowFailure
+    tasks: [{id: fails, type: core.execution.Fail}]
+  - {id: own, type: core.execution.Fail, allowFailure: true, retry: {type: constant, interval: PT0.01S, maxAttempts: 3}}
+""")
+    same({t: len(it.of(t)[0]["attempts"]) for t in ("inherits", "fails", "own")}, {"inherits": 1, "fails": 2, "own": 3})
 
 
 def test_a_subflow_that_is_not_waited_for_was_created():

@@ -51,9 +51,17 @@ class Place:
         self.direct = direct  # stands directly in a loop
         self.items = items
         self.in_workdir = in_workdir
+        self.is_hidden = False
+
+    def below(self):
+        """Inside a flowable with outputs: what is `parent` there has the loop's value only if it stands directly in the loop."""
+        return self.inner(loops=self.loops, is_hidden=self.is_hidden or (self.loops > 0 and not self.direct))
 
     def inner(self, **changes):
-        made = Place(self.known, self.depth + 1, self.mode, self.loops, False, self.items, self.in_workdir)
+        # 1.3 finds no value for currentEachOutput() below a flowable of the loop
+        known = [k for k in self.known if "currentEachOutput" not in k]
+        made = Place(known, self.depth + 1, self.mode, self.loops, False, self.items, self.in_workdir)
+        made.is_hidden = self.is_hidden
         for name, value in changes.items():
             setattr(made, name, value)
         return made
@@ -63,7 +71,7 @@ def current_value(flow, place):
     """The value of the innermost loop, seen from a task here."""
     if flow.is_new:
         return "item.value" if place.items else None
-    if not place.loops:
+    if not place.loops or place.is_hidden or (place.in_workdir and not place.direct):
         return None
     return "taskrun.value" if place.direct else "parent.taskrun.value"
 
@@ -74,11 +82,11 @@ def atom(flow, place):
     value = current_value(flow, place)
     if value:
         options += [value] * 4
-        if not flow.is_new and place.direct:
+        if not flow.is_new and place.direct and not place.in_workdir:
             options += ["taskrun.iteration"]
         if flow.is_new:
             options += ["item.index"] * 2
-    if not flow.is_new and place.loops and not place.direct:
+    if not flow.is_new and place.loops and not place.direct and not place.in_workdir and not place.is_hidden:
         options += ["parents | length", "parents[0].taskrun.value"]
     if flow.is_new and place.items > 1:
         options += ["item.parent.value"]
@@ -233,10 +241,13 @@ def tasks(flow, place, at_least=1, at_most=4):
 
 def lists(flow, task, place):
     """errors and finally of a level."""
+    has_outputs = task["type"].endswith((".If", ".Switch", ".LoopUntil"))
+    handlers = place.below() if has_outputs else place.inner()
+    handlers.known = []
     if flow.chance(25):
-        task["errors"] = tasks(flow, place.inner(mode=place.mode, direct=False, known=[]), 1, 2)
+        task["errors"] = tasks(flow, handlers, 1, 2)
     if flow.chance(20):
-        task["finally"] = tasks(flow, place.inner(mode=place.mode, direct=False, known=[]), 1, 2)
+        task["finally"] = tasks(flow, handlers, 1, 2)
 
 
 def values(flow):
@@ -315,7 +326,7 @@ def switch(flow, place):
 def loop(flow, place):
     limit = flow.pick((None, 0, 1, 2))
     mode = place.mode if limit in (None, 1) else concurrent_mode(flow, place)
-    inner = place.inner(mode=mode, loops=place.loops + 1, direct=True, known=[k for k in place.known if "taskrun" not in k])
+    inner = place.inner(mode=mode, loops=place.loops + 1, direct=True, is_hidden=False, known=[k for k in place.known if "taskrun" not in k])
     task = {"id": flow.name("each"), "type": CORE + "flow.ForEach", "values": values(flow)}
     if limit is not None:
         task["concurrencyLimit"] = limit
@@ -326,7 +337,7 @@ def loop(flow, place):
 def each(flow, place):
     is_parallel = flow.chance(50)
     mode = concurrent_mode(flow, place) if is_parallel else place.mode
-    inner = place.inner(mode=mode, loops=place.loops + 1, direct=True, known=[k for k in place.known if "taskrun" not in k])
+    inner = place.inner(mode=mode, loops=place.loops + 1, direct=True, is_hidden=False, known=[k for k in place.known if "taskrun" not in k])
     task = {"id": flow.name("es"), "type": CORE + ("flow.EachParallel" if is_parallel else "flow.EachSequential"), "value": values(flow)}
     # the tasks of a value are not ordered where pairs run by themselves
     task["tasks"] = [one(flow, inner.inner(mode=mode, direct=True, depth=inner.depth)) for _ in range(flow.rng.randint(1, 2))] if is_parallel else tasks(flow, inner, 1, 3)
@@ -368,8 +379,14 @@ def until(flow, place):
 
 
 def directory(flow, place):
-    inner = place.inner(in_workdir=True, known=[k for k in place.known])
-    return {"id": flow.name("wd"), "type": CORE + "flow.WorkingDirectory", "tasks": [work(flow, inner) for _ in range(flow.rng.randint(1, 3))]}
+    # Its tasks have its value, and no `parent`. With all of them disabled it ends in Kestra before its `finally`.
+    inner = place.inner(in_workdir=True, direct=place.direct, known=[k for k in place.known if "parent" not in k])
+    task = {"id": flow.name("wd"), "type": CORE + "flow.WorkingDirectory", "tasks": [work(flow, inner) for _ in range(flow.rng.randint(1, 3))]}
+    task["tasks"][0].pop("disabled", None)
+    if flow.chance(30):
+        task["outputFiles"] = ["*.txt"]
+        task["tasks"].append({"id": flow.name("touch"), "type": "io.kestra.plugin.scripts.shell.Commands", "taskRunner": {"type": CORE + "runner.Process"}, "commands": ["echo here > made.txt"]})
+    return task
 
 
 def subflow(flow, place):
@@ -456,15 +473,18 @@ def extra_inputs(flow):
         how = flow.rng.randrange(10)
         if how < 5:
             flow.values[name] = flow.pick(SAMPLES[kind])
-        elif how < 7 and kind not in ("JSON", "YAML", "ARRAY", "MULTISELECT", "BOOL"):
+        elif how < 7 and kind in ("JSON", "YAML", "ARRAY", "MULTISELECT", "BOOL"):
+            flow.values[name] = flow.pick(SAMPLES[kind])
+        elif how < 7:
             declared["defaults"] = flow.pick(SAMPLES[kind])
             if kind in ("INT", "FLOAT"):
                 declared["defaults"] = float(declared["defaults"]) if kind == "FLOAT" else int(declared["defaults"])
-        elif how < 9 or kind not in BAD:
+        elif how < 9 or kind not in BAD or flow.chance(50):
             declared["required"] = False
         else:
             flow.values[name] = BAD[kind]
-        if flow.chance(15):
+        # a default below another id stays among the inputs in Kestra although its condition is not met
+        if flow.chance(15) and not ("." in name and "defaults" in declared):
             declared["dependsOn"] = {"inputs": ["n"], "condition": "{{ inputs.n > " + str(flow.rng.randrange(6)) + " }}"}
         flow.inputs.append(declared)
 

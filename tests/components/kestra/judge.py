@@ -63,8 +63,9 @@ def same(left, right):
     if isinstance(left, (int, float)) and isinstance(right, str):
         found = re.fullmatch(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?)?", right)
         return bool(found) and sum(float(p or 0) * u for p, u in zip(found.groups(), (86400, 3600, 60, 1))) == left
-    if isinstance(left, str) and isinstance(right, str) and re.fullmatch(r"\d\d:\d\d", right):
-        return left in (right, right + ":00")
+    if isinstance(left, str) and isinstance(right, str):
+        short = re.sub(r"(\d\d:\d\d:\d\d)(\.\d*?)0*Z", lambda m: m.group(1) + m.group(2).rstrip(".") + "Z", left)
+        return right in (left, short) or left == right + ":00"
     return left == right
 
 
@@ -135,7 +136,7 @@ def differences(theirs, ours, is_loose=False):
             continue
         for x, y in zip(a, b):
             for field in ("state", "attempts", "outputs", "iteration"):
-                if x.get(field) != y.get(field):
+                if not same(x.get(field), y.get(field)):
                     found.append((f"run.{field}", f"{task}: theirs {json.dumps(x.get(field))}, ours {json.dumps(y.get(field))}"))
     return found
 

@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
 import flowtest
 from components import answers, free_port, server, wait_until
 
+HANGS_AFTER = 8  # seconds without any change
 TOOL = flowtest.SHARED / "tools/kestra_oracle.py"
 
 
@@ -85,13 +86,17 @@ class Server:
     def ended(self, identity, after=0, timeout=60):
         """The execution once nothing of it runs any more: it is terminal before its afterExecution tasks are."""
         ended = self.api_states()
-        end, last, quiet = time.monotonic() + timeout, None, None
+        end, last, quiet, changed = time.monotonic() + timeout, None, None, time.monotonic()
         while time.monotonic() < end:
             code, now = self.api.req("GET", f"/executions/{identity}")
             if code == 200:
                 runs = now.get("taskRunList") or []
                 is_over = now["state"]["current"] in ended and all(r["state"]["current"] in ended for r in runs)
                 has_after = sum(r["taskId"].startswith("after") for r in runs) >= after
+                if now != last:
+                    changed = time.monotonic()
+                if time.monotonic() - changed > HANGS_AFTER:
+                    break
                 if not is_over or now != last:
                     quiet = time.monotonic()
                 elif time.monotonic() - quiet > (0.15 if has_after else 1.5):
