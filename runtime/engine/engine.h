@@ -220,8 +220,9 @@ bool engine_reason(const Engine *engine,
 typedef enum Lookup { LOOKUP_ABSENT, LOOKUP_FOUND, LOOKUP_LOOP } Lookup;
 Lookup engine_find_run(const Engine *engine, Str task, const Str *values, uint32_t value_count,
                        TaskRunView *out);
-// The run of `task` as a run sees it that stands in the iterations of `from` (zero: none): in the
-// same frame, else in the nearest outer one. For LOOP, whose iterations are isolated.
+// The run of `task` as a run sees it that stands in the iterations of `from` (zero: none), or as
+// the iteration `from` does: in the same frame, else in the nearest outer one. For LOOP, whose
+// iterations are isolated.
 Lookup engine_find_near(const Engine *engine, RunId from, Str task, TaskRunView *out);
 // The keys below `outputs.<task>[values…]`: the texts of the iterations in which it has runs.
 uint32_t engine_find_keys(const Engine *engine, Str task, const Str *values, uint32_t value_count,

@@ -273,13 +273,13 @@ static Choice choose(Engine *engine, uint32_t number) {
 State level_state(const Engine *engine, const Run *run) {
     const Tally *tasks = &run->level->tally[ROLE_TASKS];
     const PlanNode *node = node_of(engine, run);
-    bool takes = takes_failures(node);
+    bool takes = takes_failures(node);  // a Loop takes failures, no warnings
     State state = STATE_SUCCESS;
     if (tasks->killed > 0 && takes) {
         state = STATE_KILLED;
     } else if (run->has_failed || (tasks->failed > 0 && takes)) {
         state = STATE_FAILED;
-    } else if (tasks->warning > 0 && takes) {
+    } else if (tasks->warning > 0 && node->kind != NODE_LOOP) {
         state = STATE_WARNING;
     }
     return run_with_flags(node, state);

@@ -237,45 +237,88 @@ static void end_iteration(Engine *engine, const Run *run, const Frame *frame, St
                                 .text = text});
 }
 
+// From the list of the property to what the iteration puts out: id to value, of its type.
+static bool read_outputs(Engine *engine, Value rendered, Value *out, Str *why) {
+    Arena *arena = engine->turn.arena;
+    const Value *list = value_map_get(rendered, STR("outputs"));
+    *out = rendered;
+    if (list == NULL || list->kind != VALUE_LIST) return true;
+    *out = value_map(arena);
+    for (uint32_t i = 0; i < list->as.list->count; i++) {
+        Value item = list->as.list->items[i];
+        Str id = value_map_get_text(item, STR("id"), (Str){0});
+        InputType type = INPUT_STRING;
+        InputType inner = INPUT_STRING;
+        input_type_from(value_map_get_text(item, STR("type"), STR("STRING")), &type);
+        input_type_from(value_map_get_text(item, STR("itemType"), STR("STRING")), &inner);
+        const Value *given = turn_member(item, STR("value"));
+        Value value = value_null();
+        if (given != NULL) {
+            Err err = value_convert_input(*given, type, inner, arena, &value);
+            if (err.code != ERR_NONE) {
+                *why = str_printf(arena, "output '" STR_FMT "': %s", STR_ARG(id), err.text);
+                return false;
+            }
+        }
+        value_map_set(arena, *out, id, value);
+    }
+    return true;
+}
+
+static State state_of_iteration(const Tally *tally) {
+    if (tally->killed > 0) return STATE_KILLED;
+    if (tally->failed > 0) return STATE_FAILED;
+    return tally->warning > 0 ? STATE_WARNING : STATE_SUCCESS;
+}
+
+// What the outputs of an iteration render to; NEED_FAILED with a reason.
+static Need need_outputs(Engine *engine, uint32_t number, Frame *frame, Value *out, Str *why) {
+    const PlanNode *node = node_of(engine, run_of(engine, number));
+    *out = value_null();
+    if (node->leaf_props == 0) return NEED_READY;
+    if ((node->leaf_props & PLAN_CONSTANT) != 0) {
+        Need need = turn_need(engine, number, SLOT_OUTPUTS, node->leaf_props, out);
+        if (need != NEED_READY) return NEED_WAIT;
+    } else if (frame->slot == NULL) {
+        if (frame->is_asked) return NEED_WAIT;
+        frame->is_asked = true;
+        Action *action = turn_act(engine, ACTION_EVAL, number);
+        action->frame = frame->id;
+        action->slot = SLOT_OUTPUTS;
+        action->leaf = node->leaf_props;
+        action->index = frame->index;
+        return NEED_WAIT;
+    } else if (frame->slot->is_error) {
+        *why = frame->slot->text;
+        return NEED_FAILED;
+    } else {
+        *out = frame->slot->value;
+    }
+    return read_outputs(engine, *out, out, why) ? NEED_READY : NEED_FAILED;
+}
+
 static void step_iteration(Engine *engine, uint32_t number, Frame *frame) {
     const Run *run = run_of(engine, number);
-    const PlanNode *node = node_of(engine, run);
     const Tally *tally = &frame->tally;
     if (state_is_terminal(frame->state) || tally->terminal < tally->created) return;
-    if (tally->killed > 0 || tally->failed > 0) {
-        end_iteration(engine, run, frame, tally->killed > 0 ? STATE_KILLED : STATE_FAILED,
-                      value_null(), (Str){0});
-        return;
-    }
+    State state = state_of_iteration(tally);
+    bool is_failed = state == STATE_FAILED || state == STATE_KILLED;
     uint32_t at = number_of_frame(run->level, frame);
-    PlanRef next = level_next(engine, at, &frame->cursor);
+    PlanRef next = is_failed ? 0 : level_next(engine, at, &frame->cursor);
     if (next != 0) {
         level_create_run(engine, number, next - 1, at, PART_WHOLE);
         return;
     }
     Value outputs = value_null();
-    if ((node->leaf_props & PLAN_CONSTANT) != 0) {
-        if (turn_need(engine, number, SLOT_OUTPUTS, node->leaf_props, &outputs) != NEED_READY)
-            return;
-    } else if (node->leaf_props != 0) {
-        if (frame->slot == NULL) {
-            if (frame->is_asked) return;
-            frame->is_asked = true;
-            Action *action = turn_act(engine, ACTION_EVAL, number);
-            action->frame = frame->id;
-            action->slot = SLOT_OUTPUTS;
-            action->leaf = node->leaf_props;
-            action->index = frame->index;
-            return;
-        }
-        if (frame->slot->is_error) {
-            end_iteration(engine, run, frame, STATE_FAILED, value_null(), frame->slot->text);
-            return;
-        }
-        outputs = frame->slot->value;
-    }
-    end_iteration(engine, run, frame, tally->warning > 0 ? STATE_WARNING : STATE_SUCCESS, outputs,
-                  (Str){0});
+    Str why = {0};
+    Need need = NEED_READY;
+    if (state != STATE_KILLED) need = need_outputs(engine, number, frame, &outputs, &why);
+    if (need == NEED_WAIT) return;
+    // A failed iteration puts out what it can.
+    bool is_broken = need == NEED_FAILED && !is_failed;
+    if (need == NEED_FAILED) outputs = value_null();
+    end_iteration(engine, run, frame, is_broken ? STATE_FAILED : state, outputs,
+                  is_broken ? why : (Str){0});
 }
 
 bool iterations_advance(Engine *engine, uint32_t number, bool may_start) {
@@ -331,9 +374,10 @@ Value iterations_outputs(Engine *engine, uint32_t number) {
         value_map_set(arena, ended, str_from(state_name((State)state)), value_int(counts[state]));
     }
     Value outputs = value_map(arena);
-    value_map_set(arena, outputs, STR("iterationCount"), value_int(run->level->frames.count));
+    value_map_set(arena, outputs, STR("iterationCount"), value_int(run->level->value_count));
+    value_map_set(arena, outputs, STR("runningIterations"), value_int(0));
     value_map_set(arena, outputs, STR("terminatedIterations"), ended);
-    if (node->leaf_props != 0) value_map_set(arena, outputs, STR("outputs"), list);
+    if (list.as.list->count > 0) value_map_set(arena, outputs, STR("outputs"), list);
     return outputs;
 }
 

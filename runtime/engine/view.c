@@ -314,8 +314,9 @@ Lookup engine_find_near(const Engine *engine, RunId from, Str task, TaskRunView 
     Path path;
     if (!find_node_of(engine, task, &path)) return LOOKUP_ABSENT;
     uint32_t start = run_id_is_none(from) ? ROOT : table_find_run(engine, from);
-    if (start == NO_RUN) return LOOKUP_ABSENT;
-    uint32_t frame = run_of(engine, start)->frame;
+    uint32_t frame = table_find_frame(engine, from);
+    if (start == NO_RUN && frame == NO_FRAME) return LOOKUP_ABSENT;
+    if (start != NO_RUN) frame = run_of(engine, start)->frame;
     for (;;) {
         uint32_t number = table_find_place(engine, path.node, frame, path.part);
         if (number != NO_RUN) {

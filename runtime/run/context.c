@@ -76,8 +76,12 @@ static bool stands_in_loop(const Scope *scope) {
 static Lookup find(const Place *place, TaskRunView *view) {
     Scope *scope = place->scope;
     const Engine *engine = scope->execution->engine;
-    if (place->value_count == 0 && !run_id_is_zero(scope->run) && stands_in_loop(scope)) {
-        Lookup near = engine_find_near(engine, scope->run, place->task, view);
+    // The outputs of an iteration see what ran in it.
+    bool is_iteration = !run_id_is_zero(scope->frame) && scope->node->kind == NODE_LOOP;
+    bool is_inside = !run_id_is_zero(scope->run) && stands_in_loop(scope);
+    if (place->value_count == 0 && (is_iteration || is_inside)) {
+        RunId from = is_iteration ? scope->frame : scope->run;
+        Lookup near = engine_find_near(engine, from, place->task, view);
         if (near == LOOKUP_FOUND) return near;
     }
     return engine_find_run(engine, place->task, place->values, place->value_count, view);

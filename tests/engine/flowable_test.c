@@ -269,7 +269,8 @@ static void a_loop_keeps_duplicates_and_gives_outputs(void **state) {
     finish(f, STATE_SUCCESS, STR("loop SUCCESS, a[v] SUCCESS, a[v] SUCCESS"));
     assert_outputs(
         f, "loop",
-        "{\"iterationCount\":2,\"terminatedIterations\":{\"SUCCESS\":2},\"outputs\":["
+        "{\"iterationCount\":2,\"runningIterations\":0,\"terminatedIterations\":{\"SUCCESS\":2},"
+        "\"outputs\":["
         "{\"item\":{\"value\":\"v\",\"iteration\":0,\"key\":\"k\"},\"outputs\":{\"o\":1}},"
         "{\"item\":{\"value\":\"v\",\"iteration\":1,\"key\":\"l\"},\"outputs\":{\"o\":1}}]}");
 }
@@ -290,7 +291,8 @@ static void a_loop_goes_on_where_failures_are_not_transmitted(void **state) {
         if (transmits) {
             finish(&f, STATE_FAILED, STR("loop FAILED, a[1] FAILED"));
             assert_outputs(&f, "loop",
-                           "{\"iterationCount\":1,\"terminatedIterations\":{\"FAILED\":1}}");
+                           "{\"iterationCount\":2,\"runningIterations\":0,\"terminatedIterations\":"
+                           "{\"FAILED\":1}}");
         } else {
             finish(&f, STATE_SUCCESS, STR("loop SUCCESS, a[1] FAILED, a[2] FAILED"));
         }

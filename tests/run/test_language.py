@@ -160,6 +160,40 @@ tasks:
     same(it.values("a"), ["k=1 of p", 'l={"m":2} of p', "k=1 of q", 'l={"m":2} of q'])
 
 
+def test_a_loop_gives_typed_outputs_of_failed_iterations_too():
+    it = run("""
+tasks:
+  - id: loop
+    type: core.flow.Loop
+    values: [a, b, a]
+    concurrencyLimit: 0
+    transmitFailed: false
+    outputs:
+      - {id: n, type: INT, value: "{{ outputs.r.value | length }}"}
+      - {id: s, type: STRING, value: "{{ outputs.r.value }}"}
+    tasks:
+      - {id: r, type: core.debug.Return, format: "{{ item.value }}{{ item.index }}"}
+      - {id: f, type: core.execution.Fail, condition: "{{ item.value == 'b' }}"}
+      - {id: w, type: core.execution.Fail, allowFailure: true}
+  - {id: all, type: core.debug.Return, format: "{{ loopOutputs(outputs.loop.outputs, 's') }} {{ outputs.loop.outputs[1].outputs.n + 1 }}"}
+""")
+    same([it.state, it.states("loop"), it.values("all")], ["SUCCESS", ["SUCCESS"], ['["a0","b1","a2"] 3']])
+    same(it.of("loop")[0]["outputs"]["terminatedIterations"], {"WARNING": 2, "FAILED": 1})
+    same(it.of("loop")[0]["outputs"]["outputs"][1], {"item": {"value": "b", "iteration": 1}, "outputs": {"n": 2, "s": "b1"}})
+
+
+def test_an_iteration_fails_where_its_outputs_do():
+    it = run("""
+tasks:
+  - id: loop
+    type: core.flow.Loop
+    values: [x]
+    outputs: [{id: n, type: INT, value: "{{ outputs.r.value }}"}]
+    tasks: [{id: r, type: core.debug.Return, format: "{{ item.value }}"}]
+""")
+    same([it.state, it.states("loop"), it.states("r")], ["FAILED", ["FAILED"], ["SUCCESS"]])
+
+
 def test_a_pause_says_how_it_was_over():
     it = run("""
 tasks:

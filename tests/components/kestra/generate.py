@@ -137,7 +137,7 @@ def condition(flow, place):
 
 def common(flow, task, place, can_retry=True):
     if flow.chance(10):
-        task["when" if flow.is_new and flow.chance(50) else "runIf"] = condition(flow, place)
+        task["runIf"] = condition(flow, place)
     if flow.chance(5):
         task["disabled"] = True
     if flow.chance(6):
@@ -195,9 +195,13 @@ def work(flow, place):
     elif kind == "assert":
         task.update(type=CORE + "execution.Assert", conditions=["{{ flow.id is defined }}"], errorMessage="no")
     elif kind == "labels":
-        task.update(type=CORE + "execution.Labels", labels={"made" + str(flow.rng.randrange(3)): "{{ flow.id }}-" + flow.pick("abc")})
+        name = "made" + str(flow.rng.randrange(3)) if place.mode == OPEN else flow.name("made")
+        task.update(type=CORE + "execution.Labels", labels={name: "{{ flow.id }}-" + flow.pick("abc")})
     elif kind == "setvars":
-        task.update(type=CORE + "execution.SetVariables", variables={"set" + str(flow.rng.randrange(3)): text(flow, place) or "e", "deep": {"more": 1}})
+        # among tasks that run at the same time the last one would win
+        what = text(flow, place) if place.mode == OPEN else flow.pick(TEXTS)
+        name = "set" + str(flow.rng.randrange(3)) if place.mode == OPEN else flow.name("set")
+        task.update(type=CORE + "execution.SetVariables", variables={name: what or "e", "deep": {"more": 1}})
     elif kind == "sleep":
         task.update(type=CORE + "flow.Sleep", duration="PT0.02S")
     elif kind == "shell":

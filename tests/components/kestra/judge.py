@@ -79,12 +79,22 @@ def run_key(run, by_id):
     return run["taskId"] + "".join(f"[{v}]" for v in values)
 
 
-def form(execution):
-    """What is compared."""
+def is_inside(run, by_id, tasks):
+    while run is not None:
+        run = by_id.get(run.get("parentTaskRunId"))
+        if run is not None and run["taskId"] in tasks:
+            return True
+    return False
+
+
+def form(execution, loops=()):
+    """What is compared. `loops`: tasks whose iterations are executions of their own in Kestra 2.0."""
     runs = execution.get("taskRunList") or []
     by_id = {r["id"]: r for r in runs}
     rows = []
     for run in runs:
+        if is_inside(run, by_id, loops):
+            continue
         row = {
             "task": run_key(run, by_id),
             "state": run["state"]["current"],
@@ -169,7 +179,17 @@ def ours(folder, flows, inputs, target):
         return {"refused": f"flowrun ended with {ran.returncode}: {ran.stderr[-300:]}", "stage": "crash"}
     if "error" in execution:
         return {"refused": execution["error"].get("message"), "stage": "inputs"}
-    return form(execution)
+    return form(execution, loops_of(flows[-1]))
+
+
+def loops_of(value):
+    """Ids of the Loop tasks in a flow."""
+    if isinstance(value, list):
+        return [i for item in value for i in loops_of(item)]
+    if not isinstance(value, dict):
+        return []
+    own = [value["id"]] if value.get("type") == "io.kestra.plugin.core.flow.Loop" else []
+    return own + [i for item in value.values() for i in loops_of(item)]
 
 
 def explained(found, reasons, target):
