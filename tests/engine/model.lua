@@ -407,17 +407,19 @@ function Model:iteration(run, index)
     local one = run.iterations[index]
     local sum = count(run, "tasks", index)
     if over(one) or sum.live > 0 then return end
-    if sum.KILLED + sum.FAILED > 0 then
-        one.state = sum.KILLED > 0 and "KILLED" or "FAILED"
+    local outputs = run.node.props
+    local waits = outputs and outputs.constant == nil and not one.told
+    if sum.KILLED > 0 then
+        one.state = "KILLED"
+    elseif sum.FAILED > 0 then
+        if waits then return end  -- it puts out what it can
+        one.state = "FAILED"
     elseif self:sequence(run, run.node.body, "tasks", index) then
-        local outputs = run.node.props
-        if outputs and outputs.constant == nil then
-            if not one.told then return end
-            if one.told.is_error then
-                one.state = "FAILED"
-                self.changed = true
-                return
-            end
+        if waits then return end
+        if outputs and outputs.constant == nil and one.told.is_error then
+            one.state = "FAILED"
+            self.changed = true
+            return
         end
         one.state = sum.WARNING > 0 and "WARNING" or "SUCCESS"
     else
@@ -497,7 +499,7 @@ local function result(run)
     local sum = count(run, "tasks")
     local counts = run.node.kind ~= "LOOP" or run.node.transmitFailed
     local state = "SUCCESS"
-    if counts and sum.WARNING > 0 then state = "WARNING" end
+    if run.node.kind ~= "LOOP" and sum.WARNING > 0 then state = "WARNING" end
     if run.has_failed or (counts and sum.FAILED > 0) then state = "FAILED" end
     if counts and sum.KILLED > 0 then state = "KILLED" end
     return with_flags(run.node, state)
@@ -549,6 +551,10 @@ function Model:begin_level(run)
     if not found then return end
     if kind == "IF" then
         run.branch = is_true(found.value) and run.node.body or run.node.extra
+        if not is_true(found.value) and #run.node.extra == 0 then
+            self:set(run, "SUCCESS")  -- no branch: nothing to do, not even its `finally`
+            return
+        end
     elseif kind == "SWITCH" then
         for _, case in ipairs(run.node.cases) do
             if not run.branch and case.key == to_text(found.value) then run.branch = case.tasks end

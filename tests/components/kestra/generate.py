@@ -180,7 +180,9 @@ def remember(place, flow, task, field, kind=None):
 def work(flow, place):
     kinds = ["return"] * 5 + ["log"] * 2 + ["values", "assert", "shell"]
     if not place.in_workdir:
-        kinds += ["labels", "setvars", "sleep"]
+        kinds += ["sleep"]
+    if not place.in_workdir and not place.items:  # an iteration of a Loop has labels and variables of its own
+        kinds += ["labels", "setvars"]
     if place.mode == OPEN:
         kinds += ["fail", "fail"]
     kinds += ["flaky", "soft"]
@@ -349,6 +351,7 @@ def each(flow, place):
 
 
 def new_loop(flow, place):
+    """Of 2.0. What runs in it are executions of their own, so only its outputs and state are seen."""
     limit = flow.pick((None, 0, 1, 2))
     mode = place.mode if limit in (None, 1) else concurrent_mode(flow, place)
     inner = place.inner(mode=mode, items=place.items + 1, known=[])

@@ -1,0 +1,40 @@
+"""Kestra itself judges: random flows run in its engine and here, and end the same (kestra/judge.py).
+
+A handful in an ordinary run, in the time it takes to start a JVM; 500 and 200 with FLOW_TEST_MODE=long.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+sys.path.insert(0, str(Path(__file__).resolve().parent / "kestra"))
+import flowtest
+import judge
+import oracle
+
+IS_LONG = flowtest.MODE == "long"
+
+
+def compare(version, count):
+    for program in (flowtest.FLOWC, flowtest.FLOWRUN):
+        if not Path(program).exists():
+            flowtest.skip(f"{program} is not built")
+    if flowtest.MODE == "fast":
+        flowtest.skip("starting Kestra takes longer than a fast run allows")
+    with oracle.serve(version) as server:
+        done, differ = judge.judge(server, "2.0" if version.startswith("2") else "1.3", list(range(1, count + 1)))
+    assert done == count and not differ, f"{len(differ)} of {done} flows differ: seeds {[seed for seed, _ in differ]}"
+
+
+def test_flows_of_1_3_end_as_in_kestra():
+    compare("1.3.31", 500 if IS_LONG else 8)
+
+
+def test_flows_of_2_0_end_as_in_kestra():
+    if not IS_LONG:
+        flowtest.skip("only with FLOW_TEST_MODE=long")
+    compare("2.0.0", 200)
+
+
+if __name__ == "__main__":
+    flowtest.main()
