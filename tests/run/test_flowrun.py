@@ -15,6 +15,8 @@ SHELL = "io.kestra.plugin.scripts.shell.Commands"
 PROCESS = "taskRunner: {type: io.kestra.plugin.core.runner.Process}"
 RETURN = "io.kestra.plugin.core.debug.Return"
 PAUSE = "io.kestra.plugin.core.flow.Pause"
+# A time by which the sleeps of this run are told from those of others on the machine.
+LONG = f"654.{os.getpid()}"
 
 
 class World:
@@ -165,7 +167,7 @@ def test_a_pause_waits_and_resumes_with_values():
 def test_an_interrupt_kills_and_leaves_nothing_running():
     with world() as folder:
         it = World(folder)
-        flow = it.compile(shell("wait", "sleep 987"))
+        flow = it.compile(shell("wait", f"sleep {LONG}"))
         process = it.start("run", flow, "--id", "k1", "--output", "json")
         it.await_state("k1", "RUNNING")
         time.sleep(0.3)
@@ -173,13 +175,13 @@ def test_an_interrupt_kills_and_leaves_nothing_running():
         out, _ = process.communicate(timeout=30)
         assert process.returncode == 130
         assert json.loads(out)["state"]["current"] == "KILLED"
-        assert subprocess.run(["pgrep", "-f", "sleep 987"], capture_output=True).stdout == b""
+        assert subprocess.run(["pgrep", "-f", f"sleep {LONG}"], capture_output=True).stdout == b""
 
 
 def test_a_kill_of_the_engine_leaves_no_child_and_a_question():
     with world() as folder:
         it = World(folder)
-        flow = it.compile(shell("wait", f"echo x >> {it.folder}/count; sleep 0.3; sleep $(test -e {it.folder}/go && echo 0 || echo 654)"))
+        flow = it.compile(shell("wait", f"echo x >> {it.folder}/count; sleep 0.3; sleep $(test -e {it.folder}/go && echo 0 || echo {LONG})"))
         process = it.start("run", flow, "--id", "c1")
         it.await_state("c1", "RUNNING")
         for _ in range(100):
@@ -189,13 +191,13 @@ def test_a_kill_of_the_engine_leaves_no_child_and_a_question():
         process.kill()
         process.communicate()
         for _ in range(100):
-            if subprocess.run(["pgrep", "-f", "sleep 654"], capture_output=True).stdout == b"":
+            if subprocess.run(["pgrep", "-f", f"sleep {LONG}"], capture_output=True).stdout == b"":
                 break
             time.sleep(0.05)
         done = it.flowrun("resume", "c1", check=50)
         result = json.loads(done.stdout)
         assert result["taskRunList"][0]["unknown"] is True
-        assert subprocess.run(["pgrep", "-f", "sleep 654"], capture_output=True).stdout == b""
+        assert subprocess.run(["pgrep", "-f", f"sleep {LONG}"], capture_output=True).stdout == b""
         assert (it.folder / "count").read_text() == "x\n"
         (it.folder / "go").write_text("")
         it.flowrun("resolve", "c1", "wait", "--as", "retry", check=0)
