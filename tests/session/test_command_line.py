@@ -142,7 +142,7 @@ def test_misspelt_words_get_a_suggestion_and_status_2():
         (["check", "--formt", "json"], "'--format'"),
         (["check", "--format", "jsn"], "text|oneline|json"),
         (["check", "--fix", "--diff"], "choose one"),
-        (["graph"], "not available"),
+        (["lsp"], "not available"),
         (["check", "--target", "1.2"], "0.20, 1.3 and 2.0"),
         (["check", "--max-warnings", "x"], "number"),
         (["check", "--format"], "needs a value"),
