@@ -326,6 +326,11 @@ typedef struct Printer {
 } Printer;
 
 static void print_padded(Buffer *out, int64_t value, int width) {
+    if (width == 2 && value >= 0 && value < 100) {  // most fields of most patterns
+        const char two[2] = {(char)('0' + value / 10), (char)('0' + value % 10)};
+        buffer_add_bytes(out, two, 2);
+        return;
+    }
     if (value < 0) {
         buffer_add_char(out, '-');
         value = -value;
@@ -482,7 +487,7 @@ static void print_op(const Printer *printer, const Op *op) {  // NOLINT: one lin
     int count = op->count;
     switch (op->kind) {
     case OP_LITERAL:
-        buffer_add(out, op->text);
+        buffer_add_bytes(out, op->text.ptr, op->text.len);
         return;
     case OP_OPTIONAL_START:
     case OP_OPTIONAL_END:
