@@ -1,0 +1,323 @@
+"""harness.py - seeds faults into flows, runs `flowc check` over them, and says what was found, where, and with which advice."""
+
+import collections
+import json
+import os
+import random
+import re
+import sys
+import time
+from pathlib import Path
+
+import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import faults
+import flowtest
+import model
+
+HERE = Path(__file__).resolve().parent
+BLUEPRINTS = flowtest.SHARED / "corpus" / "blueprints"
+VENDOR = flowtest.SHARED / "conformance" / "flows"
+EXPECTED = yaml.safe_load((HERE / "classes.yaml").read_text())
+TRIAGE = yaml.safe_load((HERE / "triage.yaml").read_text()) if (HERE / "triage.yaml").exists() else {}
+
+
+def check_folder(folder, *options):
+    """File name -> its findings, offsets in characters of the file."""
+    done = flowtest.run([flowtest.FLOWC, "check", "--format", "json", "--no-cache", "-j2", *options, "."], cwd=folder, timeout=600)
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"flowc check ended with {done.returncode}\n{done.stderr}")
+    found = collections.defaultdict(list)
+    texts = {}
+    for diag in json.loads(done.stdout)["diagnostics"]:
+        name = os.path.normpath(diag["file"])
+        if name not in texts:
+            texts[name] = (Path(folder) / name).read_bytes()
+        found[name].append(diag)
+    for name, diags in found.items():
+        text = texts[name]
+        if text.isascii():
+            continue
+        count = lambda at: len(text[:at].decode("utf-8", "replace"))
+        for diag in diags:
+            for edge in ("start", "end"):
+                diag["range"][edge]["offset"] = count(diag["range"][edge]["offset"])
+            for suggestion in diag["suggestions"]:
+                for edit in suggestion["edits"]:
+                    edit["start"], edit["end"] = count(edit["start"]), count(edit["end"])
+    return found
+
+
+def check_texts(named):
+    """(name, text) pairs, many of a name allowed: each round holds a name once. Gives findings in the order of the pairs."""
+    rounds = []
+    place = collections.Counter()
+    for index, (name, text) in enumerate(named):
+        at = place[name]
+        place[name] += 1
+        while len(rounds) <= at:
+            rounds.append([])
+        rounds[at].append(index)
+    out = [None] * len(named)
+    for group in rounds:
+        with flowtest.temporary() as folder:
+            for index in group:
+                name, text = named[index]
+                (Path(folder) / name).write_bytes(text.encode())
+            found = check_folder(folder)
+            for index in group:
+                out[index] = found.get(named[index][0], [])
+    return out
+
+
+def load_flows(with_corpus=True):
+    catalog = model.Catalog()
+    builtins = collections.defaultdict(list)
+    for line in flowtest.run([flowtest.FLOWC, "docs"], check=0).stdout.splitlines():
+        kind, name = line.split()[:2]
+        builtins[kind].append(name)
+    flows = []
+    own = sorted((HERE / "flows").glob("*.yaml")) + sorted((HERE.parents[1] / "samples").glob("*/*.yaml"))
+    for path in own + (sorted(BLUEPRINTS.glob("*.y*ml")) if with_corpus and BLUEPRINTS.is_dir() else []):
+        origin = "own" if path in own else "open"
+        name = (f"own-{path.parent.name}-" if origin == "own" else "") + path.stem + ".yaml"
+        flow = model.Flow(name, path.read_text(), catalog, origin)
+        flow.builtins = builtins
+        flows.append(flow)
+    return flows
+
+
+def seed(flows, names, each, number):
+    """(class, flow, fault) triples: at most `each` of a class in a flow."""
+    out = []
+    for name in names:
+        for flow in flows:
+            if EXPECTED.get(name, {}).get("flows", flow.origin) != flow.origin:
+                continue
+            rng = random.Random(f"{number}/{name}/{flow.name}")
+            sites = list(faults.CLASSES[name](flow, rng))
+            rng.shuffle(sites)
+            out += [(name, flow, fault) for fault in sites[:each]]
+    return out
+
+
+def line_of(text, at):
+    return text.count("\n", 0, at)
+
+
+def touches(text, diag, spans):
+    first, last = diag["range"]["start"]["offset"], diag["range"]["end"]["offset"]
+    for start, end, is_deleted in spans:
+        if first <= end and start <= last:
+            return True
+        if is_deleted and line_of(text, first) - line_of(text, start) in (0, -1):
+            return True
+    return False
+
+
+def applied(text, suggestion):
+    for edit in sorted(suggestion["edits"], key=lambda e: -e["start"]):
+        text = text[:edit["start"]] + edit["text"] + text[edit["end"]:]
+    return text
+
+
+def means_the_same(a, b):
+    if a == b:
+        return True
+    try:
+        return yaml.load(a, model.LOADER) == yaml.load(b, model.LOADER)
+    except yaml.YAMLError:
+        return False
+
+
+def key(diag):
+    return diag["code"], re.sub(r"line \d+", "line", diag["message"])
+
+
+class Result:
+    def __init__(self, name, flow, fault, text):
+        self.name, self.flow, self.fault, self.text = name, flow, fault, text
+        self.found = self.located = False
+        self.advice = None  # None: no suggestion, else whether the first one is right
+        self.extra = []
+
+
+def judge(name, flow, fault, text, spans, diags, base):
+    result = Result(name, flow, fault, text)
+    left = collections.Counter(key(d) for d in base)
+    new = []
+    for diag in diags:
+        if left[key(diag)] > 0:
+            left[key(diag)] -= 1
+        else:
+            new.append(diag)
+    codes = EXPECTED[name]["codes"]
+    hits = [d for d in new if d["code"] in codes]
+    hits.sort(key=lambda d: (not touches(text, d, spans), codes.index(d["code"])))
+    result.found = bool(hits)
+    if hits:
+        result.hit = hits[0]
+        result.located = touches(text, hits[0], spans)
+        if hits[0]["suggestions"]:
+            result.advice = means_the_same(applied(text, hits[0]["suggestions"][0]), flow.text)
+        new.remove(hits[0])
+        # The same mistake at several places that all are of the fault: one finding each.
+        if fault.spans is not None:
+            new = [d for d in new if not (d["code"] in codes and touches(text, d, spans))]
+    result.extra = new
+    return result
+
+
+def measure(flows, names, each, number, base):
+    seeded = seed(flows, names, each, number)
+    made = [(flow.name, *fault.apply(flow.text)) for _, flow, fault in seeded]
+    found = check_texts([(name, text) for name, text, _ in made])
+    return [judge(name, flow, fault, text, spans, diags, base[flow.name])
+            for (name, flow, fault), (_, text, spans), diags in zip(seeded, made, found)]
+
+
+def base_of(flows):
+    found = check_texts([(flow.name, flow.text) for flow in flows])
+    return {flow.name: diags for flow, diags in zip(flows, found)}
+
+
+def near_misses(flows, each, number, base):
+    """Errors where nothing is broken: (near miss, flow, finding)."""
+    cases = []
+    for name, function in faults.NEAR.items():
+        for flow in flows:
+            rng = random.Random(f"{number}/{name}/{flow.name}")
+            sites = list(function(flow, rng))
+            rng.shuffle(sites)
+            cases += [(name, flow, fault) for fault in sites[:each]]
+    found = check_texts([(flow.name, fault.apply(flow.text)[0]) for _, flow, fault in cases])
+    wrong = []
+    for (name, flow, fault), diags in zip(cases, found):
+        left = collections.Counter(d["code"] for d in base[flow.name] if d["severity"] == "error")
+        for diag in diags:
+            if diag["severity"] == "error":
+                if left[diag["code"]] > 0:
+                    left[diag["code"]] -= 1
+                else:
+                    wrong.append((name, flow, fault, diag))
+    return len(cases), wrong
+
+
+SYNTAX = ("colon-deleted", "closing-quote-deleted", "closing-bracket-deleted", "quotes-taken-from-expression", "tab", "key-left-1")
+# Faults that need the rest of the flow as it is stay out of the mix of five.
+ALONE = ("dependent-swapped", "both-in-parallel", "producer-behind-run-if", "required-deleted", "property-moved", "dag-cycle", "input-cycle",
+         "input-unused", "fi-deleted", "python-bracket-deleted", "subflow-wrong", "unknown-trigger-field", "typo-top-key", "dash-deleted",
+         "key-right-1", "key-right-2", "illegal-id", "duplicate-id")
+
+
+def items_of(flow):
+    """The lines of each task, input and trigger at the top of the flow."""
+    for made in flow.objects:
+        if made.kind in ("task", "input", "trigger") and made.parent is flow.root:
+            lines = flow.item(made.node)
+            if lines:
+                yield lines
+
+
+def fives(flows, count, number, base):
+    """Five faults in five items of one flow, one of them of YAML: (reported of five, extra findings) for each."""
+    rng = random.Random(f"five/{number}")
+    pools = {}
+    cases = []
+    candidates = [f for f in flows if len(list(items_of(f))) >= 5]
+    names = [n for n in faults.CLASSES if n not in ALONE and n not in SYNTAX]
+    for _ in range(count * 4):
+        if len(cases) == count:
+            break
+        flow = rng.choice(candidates)
+        if flow.name not in pools:
+            pools[flow.name] = [(n, f) for n in list(names) + list(SYNTAX) for f in
+                                list(faults.CLASSES[n](flow, rng))[:40] if EXPECTED[n].get("flows", flow.origin) == flow.origin]
+        items = list(items_of(flow))
+        rng.shuffle(items)
+        pool = pools[flow.name]
+        chosen = []
+        for lines in items:
+            is_syntax = len(chosen) == 0
+            fits = [(n, f) for n, f in pool if (n in SYNTAX) == is_syntax
+                    and all(lines[0] <= e[0] and e[1] <= lines[1] for e in f.edits)]
+            if fits:
+                chosen.append(rng.choice(fits))
+            if len(chosen) == 5:
+                break
+        if len(chosen) == 5:
+            cases.append((flow, chosen))
+    made = []
+    for flow, chosen in cases:
+        whole = faults.Fault(*[e for _, f in chosen for e in f.edits])
+        text, _ = whole.apply(flow.text)
+        spans = []
+        for name, fault in chosen:
+            own = []
+            for first, last, new in fault.edits:
+                at = whole.map(first) if first == last else whole.map(first)
+                own.append((at, at + len(new), not new))
+            for first, last in fault.also:
+                own.append((whole.map(first), whole.map(last), False))
+            spans.append(own)
+        made.append((text, spans))
+    found = check_texts([(flow.name, text) for (flow, _), (text, _) in zip(cases, made)])
+    out = []
+    for (flow, chosen), (text, spans), diags in zip(cases, made, found):
+        left = collections.Counter(key(d) for d in base[flow.name])
+        new = []
+        for diag in diags:
+            if left[key(diag)] > 0:
+                left[key(diag)] -= 1
+            else:
+                new.append(diag)
+        missed = []
+        for (name, fault), own in zip(chosen, spans):
+            hit = next((d for d in new if d["code"] in EXPECTED[name]["codes"] and touches(text, d, own)), None)
+            if hit:
+                new.remove(hit)
+            else:
+                missed.append(name)
+        out.append((flow, chosen, text, missed, new))
+    return out
+
+
+# Fixes that are proved: a fault is repaired by --fix, and the result means the unbroken flow.
+
+def digest(folder, name):
+    out = Path(folder) / (name + ".flowc")
+    done = flowtest.run([flowtest.FLOWC, "compile", name, "-o", out, "--no-source", "--no-link", "--external=io.kestra."], cwd=folder)
+    if done.returncode != 0:
+        return None
+    shown = flowtest.run([flowtest.FLOWRUN, "inspect", "--digest=semantic", out], cwd=folder)
+    return shown.stdout if shown.returncode == 0 else None
+
+
+def fixes(flows, each, number):
+    """Class -> [proved, left, wrong]."""
+    table = collections.defaultdict(lambda: [0, 0, 0])
+    wrong = []
+    names = [n for n, row in EXPECTED.items() if row["fix"]]
+    seeded = seed(flows, names, each, number)
+    with flowtest.temporary() as folder:
+        good = {}
+        for _, flow, _ in seeded:
+            if flow.name not in good:
+                (Path(folder) / flow.name).write_text(flow.text)
+                good[flow.name] = digest(folder, flow.name)
+        for name, flow, fault in seeded:
+            if not good[flow.name]:
+                continue
+            path = Path(folder) / flow.name
+            path.write_text(fault.apply(flow.text)[0])
+            flowtest.run([flowtest.FLOWC, "check", "--no-cache", "--fix", "-q", flow.name], cwd=folder)
+            made = digest(folder, flow.name)
+            column = 1 if made is None else 0 if made == good[flow.name] else 2
+            # A fault that compiles as it is was not repaired wrongly: nothing was changed.
+            if column == 2 and path.read_text() == fault.apply(flow.text)[0]:
+                column = 1
+            table[name][column] += 1
+            if column == 2:
+                wrong.append((name, flow.name, fault.edits))
+    return table, wrong
