@@ -222,6 +222,29 @@ static Certainty worse_undef(const ExprType *a, const ExprType *b) {
     return a->typed.undef == MAYBE || b->typed.undef == MAYBE ? MAYBE : CERTAINLY_NOT;
 }
 
+// `inputs..x`: a range from a map to a name that nothing bears, where one dot was meant.
+static bool check_double_dot(Env *env, Expr *expr) {
+    const Expr *left = expr->args.items[0].value;
+    const Expr *right = expr->args.items[1].value;
+    while (right->kind == EXPR_MEMBER || right->kind == EXPR_INDEX) {
+        right = right->args.items[0].value;
+    }
+    bool is_reference = left->kind == EXPR_NAME || left->kind == EXPR_MEMBER;
+    if (!is_reference || right->kind != EXPR_NAME) return false;
+    // Written without blanks; a range of two values usually has numbers or blanks.
+    if (left->span.start + left->span.len + 2 != right->span.start) return false;
+    bool was = env->is_base;
+    env->is_base = true;
+    const ExprType *type = infer(env, expr->args.items[0].value);
+    env->is_base = was;
+    if (root_is_known(env, right) || type_must_be(type->typed.type, TYPE_TAG_INT)) return false;
+    Span dots = {left->span.file, left->span.start + left->span.len, 2};
+    Diag *diag = diag_add(env->check->diags, "E0315", DIAG_ERROR, dots,
+                          "two dots make a range; a member is written with one");
+    diag_suggest(diag, STR("."));
+    return true;
+}
+
 static ExprType *infer_binary(Env *env, Expr *expr) {
     if (expr->op == OP_COALESCE || expr->op == OP_COALESCE_UNDEFINED) {
         check_precedence(env, expr);
@@ -233,6 +256,7 @@ static ExprType *infer_binary(Env *env, Expr *expr) {
         return type;
     }
     if (expr->op == OP_SUB && check_dash(env, expr)) return new_type(env, type_any());
+    if (expr->op == OP_RANGE && check_double_dot(env, expr)) return new_type(env, type_any());
     ExprType *left = infer(env, expr->args.items[0].value);
     ExprType *right = infer(env, expr->args.items[1].value);
     ExprType *type = new_type(env, type_any());

@@ -57,6 +57,8 @@ enum { CHECK_DEPTH_MAX = 500 };
 void roots_prepare(Check *check);
 // What a name leads to; NULL where there is no such name in this place (reported).
 ExprType *root_type(Env *env, const Expr *name);
+// Whether a name stands for something here, which is then no slip.
+bool root_is_known(Env *env, const Expr *name);
 // Tasks around a site that have a value of their own (direct children of loops), nearest first.
 uint32_t loops_around(const Site *site, const Task **out, uint32_t max);
 

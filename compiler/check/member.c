@@ -11,6 +11,17 @@ static bool is_caught(const Env *env, const Expr *expr) {
     return env->facts != NULL && fact_holds(env, expr_path(env->check->arena, expr));
 }
 
+// Behind a guard an unknown name is a warning: the flow runs, and the guard replaces it always.
+static DiagLevel weight(const Env *env) {
+    return env->is_guarded ? DIAG_WARNING : DIAG_ERROR;
+}
+
+// Whether an unknown name is said: behind a guard, too, but not where a condition asked for it.
+static bool is_silent_place(const Env *env, const Expr *expr) {
+    if (env->site->is_static || env->site->kind == SITE_TRIGGER) return true;
+    return env->facts != NULL && fact_holds(env, expr_path(env->check->arena, expr));
+}
+
 static bool is_hole_id(const Flow *flow, Str id) {
     for (uint32_t i = 0; i < flow->hole_ids.count; i++) {
         if (str_eq(flow->hole_ids.items[i], id)) return true;
@@ -34,7 +45,7 @@ static void offer_fields(Nearest *nearest, const Place *place) {
 }
 
 static void unknown_input(Env *env, const Place *base, Str key, Span span) {
-    Diag *diag = diag_add(env->check->diags, "E0301", DIAG_ERROR, span,
+    Diag *diag = diag_add(env->check->diags, "E0301", weight(env), span,
                           "unknown input '" STR_FMT "'", STR_ARG(key));
     Nearest nearest = nearest_to(key);
     offer_fields(&nearest, base);
@@ -50,7 +61,7 @@ static void unknown_input(Env *env, const Place *base, Str key, Span span) {
 }
 
 static void unknown_variable(Env *env, const Place *base, Str key, Span span) {
-    Diag *diag = diag_add(env->check->diags, "E0304", DIAG_ERROR, span,
+    Diag *diag = diag_add(env->check->diags, "E0304", weight(env), span,
                           "unknown variable '" STR_FMT "'", STR_ARG(key));
     Nearest nearest = nearest_to(key);
     offer_fields(&nearest, base);
@@ -87,7 +98,7 @@ static void unknown_trigger_field(Env *env, const Place *base, Str key, Span spa
     }
     bool has_triggers = env->check->flow->triggers.count > 0;
     Diag *diag =
-        diag_add(env->check->diags, "E0307", DIAG_ERROR, span,
+        diag_add(env->check->diags, "E0307", weight(env), span,
                  has_triggers ? "no trigger of this flow provides '" STR_FMT "'"
                               : "this flow has no trigger that could provide '" STR_FMT "'",
                  STR_ARG(key));
@@ -98,10 +109,14 @@ static void unknown_trigger_field(Env *env, const Place *base, Str key, Span spa
 
 static void unknown_member(Env *env, const Place *base, Str key, Span span) {
     Diag *diag =
-        diag_add(env->check->diags, "E0306", DIAG_ERROR, span,
+        diag_add(env->check->diags, "E0306", weight(env), span,
                  "'" STR_FMT "' has no member '" STR_FMT "'", STR_ARG(base->name), STR_ARG(key));
     Nearest nearest = nearest_to(key);
     offer_fields(&nearest, base);
+    if (base->origin == ORIGIN_TASKRUN) {  // there, if only in loops
+        nearest_offer(&nearest, STR("value"));
+        nearest_offer(&nearest, STR("iteration"));
+    }
     diag_suggest(diag, nearest.name);
 }
 
@@ -112,6 +127,7 @@ static void no_loop_value(Env *env, const Place *base, Str key, Span span) {
         unknown_member(env, base, key, span);
         return;
     }
+    if (env->is_guarded) return;  // a task that runs with and without a loop
     const Task *loops[16];
     uint32_t count = loops_around(env->site, loops, COUNT(loops));
     // 'taskrun.iteration' deeper in a loop: versions differ.
@@ -219,11 +235,11 @@ static const Task *known_task(Env *env, const Expr *expr, Str id, Span span, boo
     *is_silent = true;
     if (task != NULL) return task;
     if (is_synthetic(flow, id) || is_hole_id(flow, id) || flow->has_holes ||
-        env->check->has_dynamic_tasks || is_caught(env, expr)) {
+        env->check->has_dynamic_tasks || is_silent_place(env, expr)) {
         return NULL;
     }
     *is_silent = false;
-    Diag *diag = diag_add(env->check->diags, "E0302", DIAG_ERROR, span,
+    Diag *diag = diag_add(env->check->diags, "E0302", weight(env), span,
                           "unknown task '" STR_FMT "'", STR_ARG(id));
     Nearest nearest = nearest_to(id);
     for (uint32_t i = 0; i < flow->all_tasks.count; i++) {
@@ -277,8 +293,30 @@ static bool reader_knows(const Env *env, const Task *writer) {
     return false;
 }
 
+// What was said already of this task and one that it reads: moving one of them repairs all places.
+static Diag *find_order(const Env *env, const Task *writer, bool is_guarded) {
+    static const char *const codes[] = {"E0202", "E0203", "E0208", "W0216"};
+    const Diags *diags = env->check->diags;
+    const Span reader = env->site->task != NULL ? env->site->task->node->span : (Span){0};
+    for (uint32_t i = diags->list.count; i-- > 0 && reader.len > 0;) {
+        Diag *diag = diags->list.items[i];
+        if (diag->labels.count == 0 || diag->span.file != reader.file) continue;
+        bool is_order = false;
+        for (size_t k = 0; k < COUNT(codes) - !is_guarded; k++) {
+            is_order = is_order || str_eq(str_from(diag->code), str_from(codes[k]));
+        }
+        if (!is_order || diag->labels.items[0].span.start != writer->id_span.start) continue;
+        if (diag->span.start < reader.start || diag->span.start >= reader.start + reader.len) {
+            continue;
+        }
+        return diag;
+    }
+    return NULL;
+}
+
 // A guard around what can never be there: the replacement is all there ever is.
 static void guarded_unreachable(Env *env, const Task *writer, Span span) {
+    if (find_order(env, writer, true) != NULL) return;
     Diag *diag =
         diag_add(env->check->diags, "W0216", DIAG_WARNING, span,
                  "task '" STR_FMT "' never runs before this: the guard always replaces its output",
@@ -319,6 +357,12 @@ void output_order(Env *env, const Expr *expr, const Task *writer, Span span) {
     if (order == ORDER_PARALLEL && parent != NULL && task_property(parent, STR("concurrent"))) {
         is_looped = true;
     }
+    Diag *known =
+        order == ORDER_MAY || order == ORDER_EXCLUSIVE ? NULL : find_order(env, writer, false);
+    if (known != NULL) {
+        diag_label(known, span, "and here");
+        return;
+    }
     Diag *diag = order_finding(env, writer, span, order, is_looped);
     diag_label(diag, writer->id_span, "task '" STR_FMT "' stands here", STR_ARG(writer->id));
     if (order == ORDER_MAY || order == ORDER_EXCLUSIVE) {
@@ -347,7 +391,7 @@ static ExprType *output_member(Env *env, const Expr *expr, Str key, Span span) {
 static void unknown_output(Env *env, const Place *base, Str key, Span span) {
     const Task *task = base->task;
     Diag *diag =
-        diag_add(env->check->diags, "E0303", DIAG_ERROR, span,
+        diag_add(env->check->diags, "E0303", weight(env), span,
                  "task '" STR_FMT "' has no output '" STR_FMT "'", STR_ARG(task->id), STR_ARG(key));
     Nearest nearest = nearest_to(key);
     offer_fields(&nearest, base);
@@ -510,7 +554,7 @@ static ExprType *place_member(Env *env, const Expr *expr, const ExprType *base, 
     type->typed.undef = place->is_open ? MAYBE : CERTAINLY;
     if (place->is_open) type->typed.source = SOURCE_UNKNOWN;
     bool is_sure = place->is_certain && !place->is_open && !env->check->flow->has_holes;
-    if (is_sure && !is_caught(env, expr)) unknown_field(env, place, key, span);
+    if (is_sure && !is_silent_place(env, expr)) unknown_field(env, place, key, span);
     return type;
 }
 

@@ -422,6 +422,28 @@ static void unknown_root(Env *env, const Expr *expr) {
     }
 }
 
+// `ouputs.x ?? 'none'`: the guard hides the slip, and always replaces the value. Names of other
+// versions stand behind guards as well, so only what is near a name is one.
+static void guarded_root(Env *env, const Expr *expr) {
+    if (env->site->kind == SITE_TRIGGER || env->site->is_loose || env->site->is_static) return;
+    Nearest nearest = nearest_to(expr->text);
+    for (size_t i = 0; i < COUNT(roots); i++) {
+        if (str_eq(expr->text, str_from(roots[i]))) return;
+        nearest_offer(&nearest, str_from(roots[i]));
+    }
+    if (nearest.name.len == 0) return;
+    Diag *diag =
+        diag_add(env->check->diags, "E0305", DIAG_WARNING, expr->span,
+                 "unknown name '" STR_FMT "': the guard always replaces it", STR_ARG(expr->text));
+    diag_suggest(diag, nearest.name);
+    if (str_eq(nearest.name, STR("inputs"))) add_ref(env, REF_INPUT, (Str){0}, expr->span);
+    if (str_eq(nearest.name, STR("vars"))) add_ref(env, REF_VARIABLE, (Str){0}, expr->span);
+}
+
+bool root_is_known(Env *env, const Expr *name) {
+    return find_local(env, name->text) != NULL || find_root(env, name->text).is_there;
+}
+
 ExprType *root_type(Env *env, const Expr *expr) {
     const Local *local = find_local(env, expr->text);
     if (local != NULL) {
@@ -446,7 +468,11 @@ ExprType *root_type(Env *env, const Expr *expr) {
         type->typed.undef_path = expr->text;
         bool is_known = env->is_guarded || env->site->is_loose || env->site->is_static ||
                         env->check->flow->has_holes || fact_holds(env, expr->text);
-        if (!is_known) unknown_root(env, expr);
+        if (!is_known) {
+            unknown_root(env, expr);
+        } else if (env->is_guarded && !env->check->flow->has_holes) {
+            guarded_root(env, expr);
+        }
     }
     if (str_eq(expr->text, STR("trigger"))) {
         type->is_foreign = true;

@@ -7,7 +7,8 @@
 // stand in braces, such as shell or JSON.
 static const char *const roots[] = {"inputs", "outputs", "vars",   "trigger", "execution",
                                     "flow",   "taskrun", "labels", "secret",  "kv",
-                                    "envs",   "parent",  "item",   "render",  "now"};
+                                    "envs",   "parent",  "item",   "render",  "now",
+                                    "task",   "parents", "read",   "fromJson"};
 
 static bool begins_with_root(Str text) {
     for (size_t i = 0; i < COUNT(roots); i++) {
@@ -19,6 +20,44 @@ static bool begins_with_root(Str text) {
     return false;
 }
 
+static bool is_word(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+// `row.text`: a path and nothing else, whatever its root may be.
+static bool is_path(Str text) {
+    size_t dots = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        bool is_dot = text.ptr[i] == '.' && i > 0 && i + 1 < text.len && is_word(text.ptr[i - 1]);
+        if (!is_dot && !is_word(text.ptr[i])) return false;
+        dots += is_dot;
+    }
+    return dots > 0 && text.ptr[0] > '9';
+}
+
+// Where a reference begins in [start, end); `end` where there is none.
+static size_t find_root(Str text, size_t start, size_t end) {
+    for (size_t at = start; at < end; at++) {
+        bool is_first = at == 0 || (!is_word(text.ptr[at - 1]) && text.ptr[at - 1] != '.' &&
+                                    text.ptr[at - 1] != '-' && text.ptr[at - 1] != '/');
+        if (is_first && begins_with_root(str_slice(text, at, end))) return at;
+    }
+    return end;
+}
+
+// `inputs.x }}`: the braces at its start are missing.
+static void check_end(const Node *scalar, size_t from, size_t end, Diags *diags) {
+    Str text = scalar->text;
+    size_t start = find_root(text, from, end);
+    if (start == end) return;
+    Span span = scalar_span(scalar, (uint32_t)start, (uint32_t)(end + 2 - start));
+    Diag *diag = diag_add(diags, "W0314", DIAG_WARNING, span,
+                          "'… }}' is printed as text; an expression begins with '{{'");
+    DiagSuggestion *fix = diag_suggestion(diag, false, "write '{{' before it");
+    bool has_blank = start > from && text.ptr[start - 1] == ' ';
+    diag_edit(diag, fix, scalar_span(scalar, (uint32_t)(start - has_blank), 0), STR("{{"));
+}
+
 void template_check_text(const Node *scalar, Diags *diags) {
     Str text = scalar->text;
     for (size_t end = str_find(text, STR("}}"), 0); end != STR_NOT_FOUND;
@@ -28,11 +67,15 @@ void template_check_text(const Node *scalar, Diags *diags) {
                text.ptr[start - 1] != '\n') {
             start--;
         }
-        if (start == 0 || text.ptr[start - 1] != '{') continue;
+        if (start == 0 || text.ptr[start - 1] != '{') {
+            check_end(scalar, start, end, diags);
+            continue;
+        }
         start--;
         char before = start > 0 ? text.ptr[start - 1] : ' ';
         if (before == '{' || before == '$' || before == '#' || before == '%') continue;
-        if (!begins_with_root(str_trim(str_slice(text, start + 1, end)))) continue;
+        Str inside = str_trim(str_slice(text, start + 1, end));
+        if (!begins_with_root(inside) && !is_path(inside)) continue;
 
         Span span = scalar_span(scalar, (uint32_t)start, (uint32_t)(end + 2 - start));
         Diag *diag = diag_add(diags, "W0314", DIAG_WARNING, span,

@@ -83,6 +83,34 @@ static void find_error(TSNode root, size_t base, size_t *start, size_t *end) {
     ts_tree_cursor_delete(&cursor);
 }
 
+// Where the end was probably meant: at a single closing brace behind what reads like an expression,
+// else at the end of the text or of its line.
+static void suggest_closing(Reader *reader, Diag *diag, const Piece *piece, const char *closing) {
+    Str text = reader->text;
+    size_t end = str_find_char(text, '\n', piece->from);
+    if (end == STR_NOT_FOUND || end > piece->to) end = piece->to;
+    char quote = 0;
+    for (size_t at = piece->from; at < end; at++) {
+        char c = text.ptr[at];
+        if (quote != 0) {
+            if (c == quote) quote = 0;
+        } else if (c == '\'' || c == '"') {
+            quote = c;
+        } else if (c == '{') {
+            break;
+        } else if (c == '}') {
+            DiagSuggestion *fix = diag_suggestion(diag, true, "close it with '%s'", closing);
+            diag_edit(diag, fix, reader_span(reader, at, at + 1), str_from(closing));
+            return;
+        }
+    }
+    while (end > piece->from && text.ptr[end - 1] == ' ') end--;
+    DiagSuggestion *fix = diag_suggestion(diag, false, "close it with '%s'", closing);
+    bool has_blank = piece->from < end && text.ptr[piece->from] == ' ';
+    diag_edit(diag, fix, reader_span(reader, end, end),
+              str_printf(reader->arena, "%s%s", has_blank ? " " : "", closing));
+}
+
 TSTree *parse_piece(Reader *reader, const Piece *piece) {
     Span span = reader_span(reader, piece->start, piece->end);
     const char *opening = piece->kind == PIECE_PRINT ? "{{" : "{%";
@@ -99,13 +127,7 @@ TSTree *parse_piece(Reader *reader, const Piece *piece) {
         Diag *diag = diag_add(reader->diags, "E0313", DIAG_ERROR,
                               reader_span(reader, piece->start, piece->start + 2),
                               "'%s' is not closed; expected '%s'", opening, closing);
-        Str content = str_trim(str_slice(reader->text, piece->from, piece->to));
-        if (content.len > 1 && content.ptr[content.len - 1] == '}' &&
-            content.ptr[content.len - 2] != '}') {
-            size_t brace = (size_t)(content.ptr - reader->text.ptr) + content.len - 1;
-            DiagSuggestion *fix = diag_suggestion(diag, true, "close it with '%s'", closing);
-            diag_edit(diag, fix, reader_span(reader, brace, brace + 1), str_from(closing));
-        }
+        suggest_closing(reader, diag, piece, closing);
         return NULL;
     }
 

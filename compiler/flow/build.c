@@ -21,22 +21,33 @@ static void read_listeners(Builder *builder, const Node *list) {
     }
 }
 
-static void check_members(Builder *builder) {
+static Level flow_level(Builder *builder) {
     const Def *def = language_object(builder, "flow");
-    Level level = {
+    return (Level){
         .props = def->props,
         .prop_count = def->prop_count,
         .name = STR("flow"),
         .is_certain = true,
         .is_enforced = true,
     };
+}
+
+static void check_members(Builder *builder) {
+    const Level level = flow_level(builder);
     // Read elsewhere, or judged by rules of their own.
     static const char *const skip[] = {"tasks",    "errors", "finally", "afterExecution", "inputs",
                                        "triggers", "extend", "id",      "namespace"};
     schema_members(builder, builder->flow->node, &level, skip, COUNT(skip));
     for (size_t i = 0; i < COUNT(skip); i++) {
         const Node *node = node_get(builder->flow->node, str_from(skip[i]));
-        if (node_is_absent(node) || i >= 6 || node->type == YAML_LIST) continue;
+        if (node_is_absent(node)) continue;
+        bool is_word =
+            str_eq(str_from(skip[i]), STR("id")) || str_eq(str_from(skip[i]), STR("namespace"));
+        if (is_word && node->type != YAML_SCALAR) {
+            diag_add(builder->diags, "E0104", DIAG_ERROR, node->span,
+                     "'%s' must be a single value, not a %s", skip[i], node_kind_name(node));
+        }
+        if (i >= 6 || node->type == YAML_LIST) continue;
         if (i < COUNT(flow_lists)) continue;  // build_group has said so
         diag_add(builder->diags, "E0104", DIAG_ERROR, node->span, "'%s' must be a list, not a %s",
                  skip[i], node_kind_name(node));
@@ -132,14 +143,26 @@ static void index_tasks(Flow *flow, Arena *arena) {
     }
 }
 
+// A flow has tasks, or a word that was meant to be that next to its id and namespace.
+static bool looks_like_flow(const Tree *tree, const Node *root) {
+    if (node_entry(root, STR("tasks")) != NULL) return true;
+    if (node_entry(root, STR("namespace")) == NULL) return false;
+    if (tree->has_holes) return true;
+    if (node_entry(root, STR("id")) == NULL) return false;
+    for (uint32_t i = 0; i < root->entries.count; i++) {
+        const NodeEntry *entry = &root->entries.items[i];
+        Nearest nearest = nearest_to(entry->key->text);
+        nearest_offer(&nearest, STR("tasks"));
+        if (nearest.name.len > 0 && entry->value->type == YAML_LIST) return true;
+    }
+    return false;
+}
+
 Flow *flow_build(const Tree *tree, const Document *document, Catalog *catalog,
                  const FlowOptions *options, Arena *arena, Diags *diags) {
     Node *root = document->root;
     if (root == NULL || root->type != YAML_MAP) return NULL;
-    if (node_entry(root, STR("tasks")) == NULL &&
-        (!tree->has_holes || node_entry(root, STR("namespace")) == NULL)) {
-        return NULL;
-    }
+    if (!looks_like_flow(tree, root)) return NULL;
     Flow *flow = arena_new(arena, Flow);
     flow->tree = tree;
     flow->node = root;
@@ -151,6 +174,8 @@ Flow *flow_build(const Tree *tree, const Document *document, Catalog *catalog,
         flow->has_holes = true;
         build_holes(&builder, root);
     }
+    const Level level = flow_level(&builder);
+    schema_mend(&builder, root, &level);
     read_head(&builder);
     defaults_read(&builder, flow->plugin_defaults, false);
     defaults_read(&builder, options->project_defaults, true);
@@ -170,6 +195,7 @@ Flow *flow_build(const Tree *tree, const Document *document, Catalog *catalog,
     build_outputs(&builder, present(root, "outputs"));
     index_tasks(flow, arena);
     defaults_check(&builder);
+    schema_settle(&builder);
     return flow;
 }
 

@@ -22,7 +22,12 @@ static Node *present(const Node *map, const char *name) {
 
 // The type of an input or output; a name nobody knows is reported with the nearest.
 static bool read_type(Builder *builder, const Node *node, InputType *out) {
-    if (node_is_absent(node) || node->type != YAML_SCALAR) return false;
+    if (node_is_absent(node)) return false;
+    if (node->type != YAML_SCALAR) {
+        diag_add(builder->diags, "E0104", DIAG_ERROR, node->span,
+                 "a type must be a single word, not a %s", node_kind_name(node));
+        return false;
+    }
     if (input_type_from(node->text, out)) {
         bool is_old = *out == INPUT_BOOLEAN || *out == INPUT_ENUM;
         if (!is_old) return true;
@@ -51,19 +56,17 @@ static bool read_type(Builder *builder, const Node *node, InputType *out) {
     return false;
 }
 
-// The schema of an input is the catalog's; `defaults` and `prefill` are judged by rules that know
-// the input's type and bounds, `values` also take {label, value} since 2.0.
-static void check_input(Builder *builder, const Node *node, const InputDecl *input) {
+static bool input_level(Builder *builder, bool has_type, InputType type, Level *out) {
     const Def *base = catalog_def(builder->catalog, STR("_base"), STR("Input"));
-    if (base == NULL) return;
+    if (base == NULL) return false;
     const Def *def = base;
-    for (uint32_t i = 0; i < base->variant_count && input->has_type; i++) {
-        if (str_eq(base->variants[i].key, str_from(input_type_name(input->type)))) {
+    for (uint32_t i = 0; i < base->variant_count && has_type; i++) {
+        if (str_eq(base->variants[i].key, str_from(input_type_name(type)))) {
             def = base->variants[i].def;
         }
     }
-    if (def == base && input->has_type) return;
-    Level level = {
+    if (def == base && has_type) return false;
+    *out = (Level){
         .props = def->props,
         .prop_count = def->prop_count,
         .name = STR("Input"),
@@ -71,23 +74,46 @@ static void check_input(Builder *builder, const Node *node, const InputDecl *inp
         .is_enforced = true,
         .is_open = def == base,  // a type nobody knows: its own properties are not known either
     };
+    return true;
+}
+
+static void mend_input(Builder *builder, const Node *node) {
+    Level level = {0};
+    InputType type = INPUT_STRING;
+    const Node *written = node_get(node, STR("type"));
+    bool has_type = written != NULL && input_type_from(node_text(written), &type);
+    if (input_level(builder, has_type, type, &level)) schema_mend(builder, node, &level);
+}
+
+// The schema of an input is the catalog's; `defaults` and `prefill` are judged by rules that know
+// the input's type and bounds, `values` also take {label, value} since 2.0.
+static void check_input(Builder *builder, const Node *node, const InputDecl *input) {
+    Level level = {0};
+    if (!input_level(builder, input->has_type, input->type, &level)) return;
     // The old `name` stands for the id.
     if (present(node, "id") == NULL && present(node, "name") != NULL) {
-        Prop *props = arena_array(builder->arena, Prop, def->prop_count);
-        for (uint32_t i = 0; i < def->prop_count; i++) {
-            props[i] = def->props[i];
+        Prop *props = arena_array(builder->arena, Prop, level.prop_count);
+        for (uint32_t i = 0; i < level.prop_count; i++) {
+            props[i] = level.props[i];
             if (str_eq(props[i].name, STR("id"))) props[i].flags &= ~(uint32_t)PROP_REQUIRED;
         }
         level.props = props;
     }
-    static const char *const skip[] = {"type", "defaults", "prefill", "values", "inputs", "id"};
+    static const char *const skip[] = {"type",   "defaults", "prefill", "values",
+                                       "inputs", "id",       "itemType"};
     schema_members(builder, node, &level, skip, COUNT(skip));
 }
 
 static InputDecl *build_input(Builder *builder, Node *node, Str prefix) {
     InputDecl *input = arena_new(builder->arena, InputDecl);
     input->node = node;
+    schema_mend_head(builder, node, STR("Input"));
+    mend_input(builder, node);
     const Node *id = present(node, "id");
+    if (id != NULL && id->type != YAML_SCALAR) {
+        diag_add(builder->diags, "E0104", DIAG_ERROR, id->span,
+                 "'id' must be a single value, not a %s", node_kind_name(id));
+    }
     if (id == NULL) id = present(node, "name");
     input->id = node_text(id);
     input->id_span = id != NULL ? id->span : node->span;
@@ -184,12 +210,13 @@ static const Prop *newer_prop(Builder *builder, const TriggerDecl *trigger, Str 
 
 static void trigger_properties(Builder *builder, TriggerDecl *trigger) {
     Properties all = {0};
-    defaults_properties(builder, trigger->node, trigger->type_name, &all);
     Level level = {.is_open = true, .name = trigger->type_name};
     if (trigger->type != NULL) {
         bool is_versioned = !node_is_absent(node_get(trigger->node, STR("version")));
         level = level_of_type(trigger->type, is_versioned, NULL);
+        schema_mend(builder, trigger->node, &level);
     }
+    defaults_properties(builder, trigger->node, trigger->type_name, &all);
     for (uint32_t i = 0; i < all.count; i++) {
         Property property = all.items[i];
         const NodeEntry *own = node_entry(trigger->node, property.name);
@@ -205,7 +232,7 @@ static void trigger_properties(Builder *builder, TriggerDecl *trigger) {
             diag->targets = builder->options->targets;
         }
         if (property.schema == NULL) {
-            if (own != NULL) schema_unknown(builder, own->key, &level);
+            if (own != NULL) schema_unknown(builder, trigger->node, own->key, &level);
             if (trigger->type != NULL && property.is_default) continue;
         } else {
             if (own != NULL) schema_known(builder, own, property.schema, &level);
@@ -231,6 +258,7 @@ void build_triggers(Builder *builder, const Node *list) {
             continue;
         }
         TriggerDecl *trigger = arena_new(builder->arena, TriggerDecl);
+        schema_mend_head(builder, item, STR("trigger"));
         const Node *id = present(item, "id");
         const Node *type = present(item, "type");
         trigger->node = item;

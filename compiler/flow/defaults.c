@@ -195,7 +195,7 @@ static void check_values(Builder *builder, const Node *values, const TaskType *t
         const NodeEntry *entry = &values->entries.items[i];
         const Prop *prop = level_prop(&level, entry->key->text);
         if (prop == NULL) {
-            schema_unknown(builder, entry->key, &level);
+            schema_unknown(builder, values, entry->key, &level);
         } else {
             schema_known(builder, entry, prop, &level);
             if (prop->type.kind != T_TASK && prop->type.kind != T_LIST) {

@@ -14,6 +14,11 @@ typedef struct Default {
     uint32_t order;
 } Default;
 
+typedef struct Missing {
+    Diag *diag;
+    Str name;
+} Missing;
+
 typedef struct Builder {
     Arena *arena;
     Diags *diags;
@@ -22,6 +27,10 @@ typedef struct Builder {
     Flow *flow;
     LIST_OF(Default) defaults;     // most specific first
     LIST_OF(const Def *) objects;  // of the language, made on first use
+    // What is missing, and names that nothing here knows: one that stands elsewhere is no second
+    // mistake.
+    LIST_OF(Missing) missing;
+    LIST_OF(Str) strays;
 } Builder;
 
 // Where a value stands: what may be said about it, and how loudly.
@@ -48,8 +57,15 @@ void schema_members(Builder *builder, const Node *map, const Level *level, const
                     uint32_t skip_count);
 void schema_value(Builder *builder, const Node *node, const Prop *prop, const PropType *type,
                   const Level *level);
-// An unknown member of `level`: E0101 with a suggestion or where it belongs.
-void schema_unknown(Builder *builder, const Node *key, const Level *level);
+// An unknown member of `map`: E0101 with a suggestion or where it belongs.
+void schema_unknown(Builder *builder, const Node *map, const Node *key, const Level *level);
+// Misspelt members of `map`: E0101, and from then on they are read as what was meant. That keeps
+// one slip of the finger one finding: what was meant is neither missing nor unused.
+void schema_mend(Builder *builder, const Node *map, const Level *level);
+// The same before a type is known: `id` and `type`.
+void schema_mend_head(Builder *builder, const Node *map, Str owner);
+// E0102 is taken back where the name stands elsewhere and was reported there.
+void schema_settle(Builder *builder);
 // What 2.0 says otherwise: the rewriting of a property, where it says the same.
 void migrate_property(Builder *builder, const NodeEntry *entry, const Prop *prop,
                       const Level *level, Diag *diag);

@@ -79,30 +79,127 @@ static const Prop *prop_with_member(const Level *level, Str name) {
     return NULL;
 }
 
-void schema_unknown(Builder *builder, const Node *key, const Level *level) {
-    if (level->is_open || flow_span_is_default(builder->flow, key->span)) return;
-    Diag *diag = diag_add(builder->diags, "E0101", weight(level), key->span,
-                          "unknown property '" STR_FMT "' of '" STR_FMT "'", STR_ARG(key->text),
-                          STR_ARG(level->name));
-    Nearest nearest = nearest_to(key->text);
-    for (uint32_t i = 0; i < level->prop_count; i++) {
-        if ((level->props[i].flags & PROP_HIDDEN) == 0) {
-            nearest_offer(&nearest, level->props[i].name);
+// A type below `node` that knows the name: the property stands further out than it should.
+static const TaskType *inner_type(Builder *builder, const Node *node, Str name, uint32_t depth) {
+    if (depth > SYNTAX_DEPTH_MAX) return NULL;
+    const TaskType *found = NULL;
+    const Node *type_node = depth == 0 ? NULL : node_get(node, STR("type"));
+    if (type_node != NULL && type_node->type == YAML_SCALAR) {
+        const TaskType *type = catalog_find(builder->catalog, type_node->text, &(bool){false});
+        if (type != NULL && node_get(node, name) == NULL) {
+            Level level = level_of_type(type, false, NULL);
+            if (level_prop(&level, name) != NULL) return type;
         }
     }
+    for (uint32_t i = 0; i < node->items.count && found == NULL; i++) {
+        found = inner_type(builder, node->items.items[i], name, depth + 1);
+    }
+    for (uint32_t i = 0; i < node->entries.count && found == NULL; i++) {
+        found = inner_type(builder, node->entries.items[i].value, name, depth + 1);
+    }
+    return found;
+}
+
+// What an unknown key was meant to be: another name, or the same one elsewhere.
+typedef struct Meant {
+    Str name;         // of a property that is not there yet; "" where none is near
+    Str owner;        // of the object that knows the key; "" where there is none
+    const char *way;  // to it
+} Meant;
+
+static Meant what_was_meant(Builder *builder, const Node *map, const Node *key,
+                            const Level *level) {
+    Nearest nearest = nearest_to(key->text);
+    for (uint32_t i = 0; i < level->prop_count; i++) {
+        const Prop *prop = &level->props[i];
+        if ((prop->flags & PROP_HIDDEN) == 0 && node_get(map, prop->name) == NULL) {
+            nearest_offer(&nearest, prop->name);
+        }
+    }
+    Meant meant = {.name = nearest.name};
+    // One letter away is a slip; further away, what bears the very name is more likely.
+    if (nearest.best <= 1) return meant;
     for (const Level *up = level->up; up != NULL; up = up->up) {
-        if (level_prop(up, key->text) == NULL || nearest.best <= 1) continue;
-        diag_note(diag, "'" STR_FMT "' belongs to '" STR_FMT "', further out", STR_ARG(key->text),
-                  STR_ARG(up->name));
-        return;
+        if (level_prop(up, key->text) == NULL) continue;
+        return (Meant){.owner = up->name, .way = "further out"};
     }
-    const Prop *inner = nearest.best <= 1 ? NULL : prop_with_member(level, key->text);
-    if (inner != NULL) {
-        diag_note(diag, "'" STR_FMT "' belongs to '" STR_FMT "', one level down",
-                  STR_ARG(key->text), STR_ARG(inner->name));
-        return;
+    const Prop *inner = prop_with_member(level, key->text);
+    if (inner != NULL) return (Meant){.owner = inner->name, .way = "one level down"};
+    const TaskType *type = inner_type(builder, map, key->text, 0);
+    if (type != NULL) return (Meant){.owner = type->name, .way = "further in"};
+    return meant;
+}
+
+static Diag *report_unknown(Builder *builder, const Node *key, const Level *level) {
+    return diag_add(builder->diags, "E0101", weight(level), key->span,
+                    "unknown property '" STR_FMT "' of '" STR_FMT "'", STR_ARG(key->text),
+                    STR_ARG(level->name));
+}
+
+void schema_unknown(Builder *builder, const Node *map, const Node *key, const Level *level) {
+    if (level->is_open || flow_span_is_default(builder->flow, key->span)) return;
+    Diag *diag = report_unknown(builder, key, level);
+    Meant meant = what_was_meant(builder, map, key, level);
+    if (meant.owner.len > 0) {
+        diag_note(diag, "'" STR_FMT "' belongs to '" STR_FMT "', %s", STR_ARG(key->text),
+                  STR_ARG(meant.owner), meant.way);
+    } else {
+        diag_suggest(diag, meant.name);
     }
-    diag_suggest(diag, nearest.name);
+    *LIST_ADD(builder->arena, &builder->strays, Str) = key->text;
+}
+
+static void read_as(Builder *builder, Node *key, Str name, const Level *level) {
+    diag_suggest(report_unknown(builder, key, level), name);
+    key->text = name;
+}
+
+void schema_mend(Builder *builder, const Node *map, const Level *level) {
+    if (level->is_open || !level->is_certain) return;
+    for (uint32_t i = 0; i < map->entries.count; i++) {
+        Node *key = map->entries.items[i].key;
+        if (level_prop(level, key->text) != NULL) continue;
+        if (flow_span_is_default(builder->flow, key->span)) continue;
+        Meant meant = what_was_meant(builder, map, key, level);
+        if (meant.name.len > 0) read_as(builder, key, meant.name, level);
+    }
+}
+
+void schema_mend_head(Builder *builder, const Node *map, Str owner) {
+    static const char *const names[] = {"id", "type"};
+    const Level level = {.name = owner, .is_certain = true};
+    for (size_t k = 0; k < COUNT(names); k++) {
+        Str name = str_from(names[k]);
+        if (node_get(map, name) != NULL) continue;
+        for (uint32_t i = 0; i < map->entries.count; i++) {
+            Node *key = map->entries.items[i].key;
+            Nearest nearest = nearest_to(key->text);
+            nearest_offer(&nearest, name);
+            if (nearest.name.len == 0 || map->entries.items[i].value->type != YAML_SCALAR) continue;
+            if (flow_span_is_default(builder->flow, key->span)) continue;
+            read_as(builder, key, name, &level);
+            break;
+        }
+    }
+}
+
+void schema_settle(Builder *builder) {
+    Diags *diags = builder->diags;
+    for (uint32_t i = 0; i < builder->missing.count; i++) {
+        const Missing *missing = &builder->missing.items[i];
+        bool is_stray = false;
+        for (uint32_t k = 0; k < builder->strays.count && !is_stray; k++) {
+            is_stray = str_eq(builder->strays.items[k], missing->name);
+        }
+        if (!is_stray) continue;
+        uint32_t kept = 0;
+        for (uint32_t k = 0; k < diags->list.count; k++) {
+            if (diags->list.items[k] != missing->diag) {
+                diags->list.items[kept++] = diags->list.items[k];
+            }
+        }
+        diags->list.count = kept;
+    }
 }
 
 static void renamed(Builder *builder, const Node *key, const Prop *prop) {
@@ -272,9 +369,11 @@ void schema_missing(Builder *builder, const Level *level, Span at, Str owner,
         }
         if (found) continue;
         DiagLevel severity = level->is_certain && level->is_enforced ? DIAG_ERROR : DIAG_WARNING;
-        diag_add(builder->diags, "E0102", severity, at,
-                 "property '" STR_FMT "' of " STR_FMT " is missing", STR_ARG(prop->name),
-                 STR_ARG(owner));
+        Missing *missing = LIST_ADD(builder->arena, &builder->missing, Missing);
+        missing->name = prop->name;
+        missing->diag = diag_add(builder->diags, "E0102", severity, at,
+                                 "property '" STR_FMT "' of " STR_FMT " is missing",
+                                 STR_ARG(prop->name), STR_ARG(owner));
     }
 }
 
@@ -284,11 +383,12 @@ static bool map_has(const void *self, Str name) {
 
 void schema_members(Builder *builder, const Node *map, const Level *level, const char *const *skip,
                     uint32_t skip_count) {
+    schema_mend(builder, map, level);
     for (uint32_t i = 0; i < map->entries.count; i++) {
         const NodeEntry *entry = &map->entries.items[i];
         const Prop *prop = level_prop(level, entry->key->text);
         if (prop == NULL) {
-            schema_unknown(builder, entry->key, level);
+            schema_unknown(builder, map, entry->key, level);
             continue;
         }
         schema_known(builder, entry, prop, level);
@@ -508,6 +608,55 @@ static void check_items(Builder *builder, const Node *node, const Prop *prop, co
     }
 }
 
+// One item of a list whose dash is missing: a map of lines where a list of objects has to stand.
+static bool is_lost_item(const Node *node, const PropType *type) {
+    if (node->type != YAML_MAP || node->is_flow || node->entries.count == 0) return false;
+    if (type->item == NULL) return false;
+    switch (type->item->kind) {
+    case T_CONDITION:
+    case T_RUNNER:
+    case T_LOG_EXPORTER:
+    case T_ASSET:
+    case T_ASSET_EXPORTER:
+    case T_PLUGIN:
+    case T_TRIGGER:
+    case T_TASK:
+        return node_get(node, STR("type")) != NULL;
+    case T_OBJECT:
+        return type->item->def != NULL &&
+               def_prop(type->item->def, node->entries.items[0].key->text) != NULL;
+    case T_STRING:
+    case T_INT:
+    case T_NUMBER:
+    case T_BOOL:
+    case T_DURATION:
+    case T_DATETIME:
+    case T_DATE:
+    case T_TIME:
+    case T_TIMEZONE:
+    case T_URI:
+    case T_ANY:
+    case T_ENCRYPTED:
+    case T_LIST:
+    case T_MAP:
+    case T_LABELS:
+    case T_DATA:
+    case T_ENUM:
+    case T_EXTERNAL:
+        return false;
+    }
+    return false;
+}
+
+static void report_lost_dash(Builder *builder, const Node *node, const Prop *prop,
+                             const Level *level) {
+    if (flow_span_is_default(builder->flow, node->span)) return;
+    Diag *diag =
+        diag_add(builder->diags, "E0020", weight(level), node->entries.items[0].key->span,
+                 "'" STR_FMT "' is a list: the '-' of its item is missing", STR_ARG(prop->name));
+    diag_note(diag, "put '- ' before the first key and indent the others by two blanks");
+}
+
 // Lists and maps; a scalar may hold one as JSON text where the whole value is rendered.
 static void check_collection(Builder *builder, const Node *node, const Prop *prop,
                              const PropType *type, const Level *level) {
@@ -523,6 +672,11 @@ static void check_collection(Builder *builder, const Node *node, const Prop *pro
     }
     if (node->type == YAML_SCALAR && prop->mode == MODE_FULL && node->text.len > 0 &&
         (node->text.ptr[0] == '[' || node->text.ptr[0] == '{')) {
+        return;
+    }
+    if (is_list && is_lost_item(node, type)) {
+        report_lost_dash(builder, node, prop, level);
+        schema_value(builder, node, prop, type->item, level);
         return;
     }
     wrong_shape(builder, node, prop, level, is_list ? "a list" : "a map");
@@ -573,6 +727,26 @@ static void check_any(Builder *builder, const Node *node, const Prop *prop, cons
     }
 }
 
+// `inputs.x` as a whole value where templates are rendered: braces are missing, and a rule says so.
+static bool is_bare_reference(const Builder *builder, const Node *node, const Prop *prop) {
+    if (node->type != YAML_SCALAR || prop->mode == MODE_STATIC) return false;
+    Str text = node->text;
+    Str root = {0}, member = {0};
+    if (str_find_char(text, ' ', 0) != STR_NOT_FOUND) return false;
+    if (!str_split(&text, '.', &root) || !str_split(&text, '.', &member)) return false;
+    const Node *flow = builder->flow->node;
+    if (str_eq(root, STR("vars"))) {
+        return node_get(node_get(flow, STR("variables")), member) != NULL;
+    }
+    if (str_eq(root, STR("outputs"))) return text.len > 0;
+    if (!str_eq(root, STR("inputs"))) return false;
+    const Node *inputs = node_get(flow, STR("inputs"));
+    for (uint32_t i = 0; inputs != NULL && i < inputs->items.count; i++) {
+        if (str_eq(node_text(node_get(inputs->items.items[i], STR("id"))), member)) return true;
+    }
+    return false;
+}
+
 static TypeKind kind_of(ValueType type) {
     if (type == T_TASK) return KIND_TASK;
     if (type == T_TRIGGER) return KIND_TRIGGER;
@@ -587,7 +761,10 @@ static TypeKind kind_of(ValueType type) {
 void schema_value(Builder *builder, const Node *node, const Prop *prop, const PropType *type,
                   const Level *level) {
     if (node_is_absent(node)) return;
-    if ((prop->flags & (PROP_CUSTOM_PARSER | PROP_SETTER_ONLY)) != 0) return;
+    if ((prop->flags & PROP_CUSTOM_PARSER) != 0) return;
+    // An old name takes what its setter converts; a word is no number for it either.
+    bool is_number = type->kind == T_INT || type->kind == T_NUMBER;
+    if ((prop->flags & PROP_SETTER_ONLY) != 0 && !is_number) return;
     if (node->type == YAML_SCALAR && template_has_code(node->text)) {
         bool is_scalar = type->kind == T_INT || type->kind == T_NUMBER || type->kind == T_BOOL;
         if (prop->mode == MODE_STATIC && is_scalar &&
@@ -599,6 +776,7 @@ void schema_value(Builder *builder, const Node *node, const Prop *prop, const Pr
         }
         return;
     }
+    if (is_bare_reference(builder, node, prop)) return;
     switch (type->kind) {
     case T_ANY:
         check_any(builder, node, prop, level);

@@ -295,7 +295,7 @@ static void check_properties(Builder *builder, Task *task, const Level *level) {
         const NodeEntry *own = node_entry(task->node, property->name);
         if (own != NULL) entry.key = own->key;
         if (property->schema == NULL) {
-            if (entry.key != NULL) schema_unknown(builder, entry.key, level);
+            if (entry.key != NULL) schema_unknown(builder, task->node, entry.key, level);
             continue;
         }
         if (entry.key != NULL) schema_known(builder, &entry, property->schema, level);
@@ -372,6 +372,23 @@ static void read_on_resume(Builder *builder, Task *task) {
     build_inputs(builder, property->node, (Str){0}, &task->on_resume);
 }
 
+// The level of a task's properties; what is further out is filled in for the caller.
+static Level level_of_task(Builder *builder, const Task *task, Level *item, Level *around) {
+    const Def *flow = language_object(builder, "flow");
+    *around = (Level){.props = flow->props,
+                      .prop_count = flow->prop_count,
+                      .name = STR("flow"),
+                      .is_certain = true};
+    // What stands next to a task of a Dag is further out, too.
+    static const Prop wrapper[] = {
+        {.name = {"dependsOn", 9}, .min_len = -1, .max_len = -1}
+    };
+    *item = (Level){
+        .up = around, .props = wrapper, .prop_count = 1, .name = STR("Dag"), .is_certain = true};
+    bool is_wrapped = task->parent != NULL && task_is(task->parent, "flow.Dag");
+    return level_of_type(task->type, task->has_version, is_wrapped ? item : around);
+}
+
 static Task *build_task(Builder *builder, Node *node, Task *parent, TaskGroup *group) {
     Task *task = arena_new(builder->arena, Task);
     task->node = node;
@@ -381,7 +398,12 @@ static Task *build_task(Builder *builder, Node *node, Task *parent, TaskGroup *g
     task->index = builder->flow->all_tasks.count;
     *LIST_ADD(builder->arena, &builder->flow->all_tasks, Task *) = task;
 
+    schema_mend_head(builder, node, STR("task"));
     const Node *id = node_get(node, STR("id"));
+    if (id != NULL && (id->type == YAML_LIST || id->type == YAML_MAP)) {
+        diag_add(builder->diags, "E0104", DIAG_ERROR, id->span,
+                 "'id' must be a single value, not a %s", node_kind_name(id));
+    }
     task->id = node_text(id);
     task->id_span = id != NULL && id->type == YAML_SCALAR ? id->span : (Span){0};
     const Node *type = node_get(node, STR("type"));
@@ -392,23 +414,17 @@ static Task *build_task(Builder *builder, Node *node, Task *parent, TaskGroup *g
     task->type = schema_type(builder, type, KIND_TASK);
     task->has_version = !node_is_absent(node_get(node, STR("version")));
 
+    if (task->type != NULL) {
+        Level around = {0};
+        Level item = {0};
+        const Level level = level_of_task(builder, task, &item, &around);
+        schema_mend(builder, node, &level);
+    }
     read_properties(builder, task);
     if (task->type != NULL) {
-        Level around = {.props = NULL, .name = STR("flow"), .is_certain = true};
-        const Def *flow = language_object(builder, "flow");
-        around.props = flow->props;
-        around.prop_count = flow->prop_count;
-        // What stands next to a task of a Dag is further out, too.
-        static const Prop wrapper[] = {
-            {.name = {"dependsOn", 9}, .min_len = -1, .max_len = -1}
-        };
-        Level item = {.up = &around,
-                      .props = wrapper,
-                      .prop_count = 1,
-                      .name = STR("Dag"),
-                      .is_certain = true};
-        bool is_wrapped = parent != NULL && task_is(parent, "flow.Dag");
-        Level level = level_of_type(task->type, task->has_version, is_wrapped ? &item : &around);
+        Level around = {0};
+        Level item = {0};
+        const Level level = level_of_task(builder, task, &item, &around);
         check_properties(builder, task, &level);
     } else {
         check_unknown(builder, task);

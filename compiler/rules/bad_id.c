@@ -53,32 +53,37 @@ static void check_one(const Rule *rule, const Form *form, Str id, Span span, Dia
     }
 }
 
+// A list or map is no name at all, and was reported as such.
+static void check_member(const Rule *rule, const Form *form, const Node *map, const char *name,
+                         Diags *diags) {
+    const Node *id = rule_member(map, name);
+    if (id != NULL && id->type == YAML_SCALAR) {
+        check_one(rule, form, rule_text(id), id->span, diags);
+    }
+}
+
 static void check_inputs(const Rule *rule, InputDecl *const *inputs, uint32_t count, Diags *diags) {
     for (uint32_t i = 0; i < count; i++) {
-        const Node *id = rule_member(inputs[i]->node, "id");
-        if (id != NULL) check_one(rule, &input_form, rule_text(id), id->span, diags);
+        check_member(rule, &input_form, inputs[i]->node, "id", diags);
         check_inputs(rule, inputs[i]->children.items, inputs[i]->children.count, diags);
     }
 }
 
 static void check(const Rule *rule, const Flow *flow, Diags *diags) {
-    check_one(rule, &flow_form, flow->id, flow->id_span, diags);
-    check_one(rule, &namespace_form, flow->flow_namespace, flow->namespace_span, diags);
+    check_member(rule, &flow_form, flow->node, "id", diags);
+    check_member(rule, &namespace_form, flow->node, "namespace", diags);
     check_inputs(rule, flow->inputs.items, flow->inputs.count, diags);
     for (uint32_t i = 0; i < flow->all_tasks.count; i++) {
         const Task *task = flow->all_tasks.items[i];
-        if (rule_member(task->node, "id") == NULL) continue;
-        check_one(rule, &task_form, task->id, task->id_span, diags);
+        check_member(rule, &task_form, task->node, "id", diags);
     }
     for (uint32_t i = 0; i < flow->triggers.count; i++) {
         const TriggerDecl *trigger = flow->triggers.items[i];
-        if (rule_member(trigger->node, "id") == NULL) continue;
-        check_one(rule, &trigger_form, trigger->id, trigger->id_span, diags);
+        check_member(rule, &trigger_form, trigger->node, "id", diags);
     }
     for (uint32_t i = 0; i < flow->outputs.count; i++) {
         const OutputDecl *output = flow->outputs.items[i];
-        if (rule_member(output->node, "id") == NULL) continue;
-        check_one(rule, &output_form, output->id, output->id_span, diags);
+        check_member(rule, &output_form, output->node, "id", diags);
     }
 }
 

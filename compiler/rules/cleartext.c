@@ -56,7 +56,9 @@ static void check_properties(const Rule *rule, const Properties *properties, Dia
         Str rest = str_slice(text, 7, text.len);
         bool is_login = has_login(rest);
         if (is_login) rest = str_slice(rest, str_find_char(rest, '@', 0) + 1, rest.len);
-        if (is_near(rest)) continue;
+        // A login for a host that is not known yet is one all the same.
+        bool is_unknown = rest.len > 0 && rest.ptr[0] == '{';
+        if (is_near(rest) && !(is_login && is_unknown)) continue;
         for (uint32_t k = 0; !is_known && k < properties->count; k++) {
             const Property *other = &properties->items[k];
             is_secret =

@@ -80,7 +80,7 @@ static void check_literal(const Rule *rule, const Task *task, const Node *node, 
                        str_find_char(node->text, ' ', 0) == STR_NOT_FOUND;
         if (is_path) return;  // reported as an expression without its braces
     }
-    if (node_is_null(node)) return;
+    if (node_is_null(node) || str_find(node->text, STR("}}"), 0) != STR_NOT_FOUND) return;
     diag_add(diags, rule->code, rule->level, node->span,
              "the condition of '" STR_FMT "' is the same in every run", STR_ARG(task->id));
 }

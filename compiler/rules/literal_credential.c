@@ -4,6 +4,7 @@
 
 static bool is_placeholder(Str text) {
     if (text.len < 4 || template_has_code(text)) return true;
+    if (str_find(text, STR("secret("), 0) != STR_NOT_FOUND) return true;  // its braces are missing
     static const char *const marks[] = {"<",        "your",    "YOUR",    "xxx",   "XXX", "***",
                                         "changeme", "example", "EXAMPLE", "dummy", "...", "$"};
     for (size_t i = 0; i < COUNT(marks); i++) {
@@ -42,8 +43,10 @@ static const char *token_kind(Str text) {
 
 static bool names_secret(Str name) {
     static const char *const names[] = {
-        "password",    "token",        "secretKey", "secretAccessKey", "accessToken", "apiKey",
-        "secretKeyId", "clientSecret", "apiToken",  "privateKey",      "secret",      "passphrase"};
+        "password",    "token",          "secretKey",    "secretAccessKey", "accessToken",
+        "apiKey",      "secretKeyId",    "clientSecret", "apiToken",        "privateKey",
+        "secret",      "passphrase",     "oauthToken",   "authToken",       "botToken",
+        "bearerToken", "accessKeySecret"};
     for (size_t i = 0; i < COUNT(names); i++) {
         if (str_eq_ignore_case(name, str_from(names[i]))) return true;
     }

@@ -17,7 +17,12 @@ static bool is_path(const Flow *flow, Str text) {
     if (str_eq(root, STR("inputs"))) return flow_find_input(flow, member) != NULL;
     if (str_eq(root, STR("outputs"))) return flow_find_task(flow, member) != NULL;
     if (str_eq(root, STR("vars"))) return node_get(flow->variables, member) != NULL;
-    return str_eq(text, STR("taskrun.value")) || str_eq(text, STR("execution.id"));
+    static const char *const paths[] = {"taskrun.value",  "execution.id", "flow.id",
+                                        "flow.namespace", "taskrun.id",   "execution.startDate"};
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        if (str_eq(text, str_from(paths[i]))) return true;
+    }
+    return false;
 }
 
 static void check_value(const Rule *rule, const Flow *flow, const Node *node, Diags *diags,
@@ -29,8 +34,10 @@ static void check_value(const Rule *rule, const Flow *flow, const Node *node, Di
                      "'" STR_FMT "' is a text here, not the value it names", STR_ARG(node->text));
         DiagSuggestion *fix =
             diag_suggestion(diag, false, "did you mean '{{ " STR_FMT " }}'?", STR_ARG(node->text));
-        Str text = str_printf(diags->arena, "\"{{ " STR_FMT " }}\"", STR_ARG(node->text));
-        diag_edit(diag, fix, node->span, text);
+        const char *quote = node->style == SCALAR_PLAIN ? "\"" : "";
+        Str text =
+            str_printf(diags->arena, "%s{{ " STR_FMT " }}%s", quote, STR_ARG(node->text), quote);
+        diag_edit(diag, fix, scalar_span(node, 0, (uint32_t)node->text.len), text);
         return;
     }
     for (uint32_t i = 0; i < node->items.count; i++) {

@@ -111,7 +111,15 @@ static void check(const Rule *rule, const Flow *flow, Diags *diags) {
         if (!is_known && !need_of_loop(site, &need)) continue;
         const ExprType *type = expr_type(sole);
         if (type == NULL || type->place != NULL || type->typed.source > SOURCE_CATALOG) continue;
-        if (!never_fits(type->typed.type, &need)) continue;
+        if (!never_fits(type->typed.type, &need)) {
+            if (site->schema->type.kind != T_BOOL) continue;
+            if (!type_must_be(type->typed.type, TYPE_TAG_TEXT)) continue;
+            diag_add(diags, rule->code, DIAG_WARNING, sole->span,
+                     "'" STR_FMT "' must be a boolean, and this is a text, which fits only where "
+                     "it is 'true' or 'false'",
+                     STR_ARG(site->schema->name));
+            continue;
+        }
         diag_add(diags, rule->code, is_certain(site) ? rule->level : DIAG_WARNING, sole->span,
                  "'" STR_FMT "' must be %s, and this is " STR_FMT, STR_ARG(site->schema->name),
                  need.what, STR_ARG(given_word(diags->arena, type->typed.type)));

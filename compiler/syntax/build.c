@@ -217,11 +217,27 @@ static void report_duplicate(Builder *builder, const Node *key, const NodeEntry 
     diag_label(diag, first->key->span, "first used here");
 }
 
+// An item of the same id or the same text: a copy.
+static bool has_item(const Node *list, const Node *item) {
+    const Node *id = node_get(item, STR("id"));
+    for (uint32_t i = 0; i < list->items.count; i++) {
+        const Node *other = list->items.items[i];
+        if (item->type == YAML_SCALAR && other->type == YAML_SCALAR) {
+            if (str_eq(item->text, other->text)) return true;
+            continue;
+        }
+        const Node *own = node_get(other, STR("id"));
+        if (id != NULL && own != NULL && str_eq(id->text, own->text)) return true;
+    }
+    return false;
+}
+
 // Of two lists or maps under the same key, what is in the second is kept too: it was meant.
 static void merge(Builder *builder, Node *first, Node *second) {
     Arena *arena = builder->reader->arena;
     if (first->type != second->type) return;
     for (uint32_t i = 0; i < second->items.count; i++) {
+        if (has_item(first, second->items.items[i])) continue;
         second->items.items[i]->parent = first;
         *LIST_ADD(arena, &first->items, Node *) = second->items.items[i];
     }

@@ -57,7 +57,19 @@ static void align(const Repair *repair, uint32_t number, uint32_t tabs) {
             return;
         }
     }
-    if (column != line_column(line)) repair_move(repair, line, column);
+    if (column == line_column(line) || repair_move(repair, line, column)) return;
+    // No room: key and value stand for themselves as one letter each.
+    const uint32_t at = line->start + column;
+    const bool is_quoted = line->shape == CLASS_QUOTED && line->close > 0;
+    if (line->dashes > 0 || !line->has_key || (line->shape != CLASS_PLAIN && !is_quoted) ||
+        line->last != number || at + 4 > line->value_end || repair_is_patched(repair, line->key)) {
+        return;
+    }
+    repair_blank(repair, line->start, line->value_end);
+    memcpy(repair->bytes + at, "k: x", 4);
+    repair_add(repair, PATCH_KEY, at, line->key, line->key_end);
+    repair_add(repair, PATCH_TEXT, at + 3, line->value + is_quoted,
+               is_quoted ? line->close - 1 : line->value_end);
 }
 
 // Each tab becomes one blank: consistent as far as the tabs are.
@@ -174,6 +186,55 @@ static bool find_glued_block(const Repair *repair, uint32_t *number) {
         }
         *number = i;
         return lines_extent(&repair->lines, i) >= repair->at;
+    }
+    return false;
+}
+
+// `tasks` alone on its line, and below it what should have been its value.
+static bool is_bare_key(const Repair *repair, uint32_t number) {
+    const Line *line = repair_line(repair, number);
+    if (!is_keyless(line) || line->value_end < line->content + 2) return false;
+    if (repair_word_end(repair, line->content, line->value_end) != line->value_end) return false;
+    const uint32_t column = line->content - line->start;
+    uint32_t below = number + 1;
+    while (below < repair->lines.list.count && repair_line(repair, below)->kind == LINE_BLANK) {
+        below++;
+    }
+    if (below == repair->lines.list.count) return false;
+    const Line *next = repair_line(repair, below);
+    if (next->kind != LINE_ITEM || (!next->has_key && next->dashes == 0)) return false;
+    const bool is_deeper =
+        line_column(next) > column || (next->dashes > 0 && line_column(next) == column);
+    return is_deeper && (line->dashes > 0 || repair_is_open(repair, number, column, false));
+}
+
+static bool try_bare_key(Repair *repair) {
+    const char *problem = repair->failure->problem;
+    static const char *const problems[] = {
+        "expected ':'", "mapping values", "block sequence entries", "expected key", "expected '-'"};
+    bool fits = false;
+    for (size_t i = 0; i < COUNT(problems); i++) {
+        fits = fits || strstr(problem, problems[i]) != NULL;
+    }
+    if (!fits) return false;
+    const uint32_t first = repair->context < repair->at ? repair->context : repair->at;
+    for (uint32_t i = repair->at + 1; i-- > first;) {
+        if (!is_bare_key(repair, i)) continue;
+        const Line *line = repair_line(repair, i);
+        if (repair_is_patched(repair, line->content)) return false;
+        const uint32_t end = line->value_end;
+        if (repair_is_first(repair, i)) {
+            Diag *diag = diag_add(repair->reader->diags, "E0013", DIAG_ERROR,
+                                  repair_span(repair, line->content, end),
+                                  "a ':' is missing behind '" STR_FMT "'",
+                                  STR_ARG(repair_raw(repair, line->content, end)));
+            DiagSuggestion *suggestion = diag_suggestion(diag, true, "put a colon there");
+            diag_edit(diag, suggestion, repair_span(repair, end, end), STR(":"));
+        }
+        memset(repair->bytes + line->content, 'x', end - line->content - 1);
+        repair->bytes[end - 1] = ':';
+        repair_add(repair, PATCH_KEY, line->content, line->content, end);
+        return true;
     }
     return false;
 }
@@ -416,8 +477,8 @@ static void explain_and_patch(Repair *repair) {
     const uint32_t patches = reader->patches.count;
     if (try_tab(repair) || try_unclosed(repair, CLASS_QUOTED, "E0015") ||
         try_unclosed(repair, CLASS_FLOW, "E0016") || repair_empty_block(repair) ||
-        try_colon(repair) || try_template(repair) || try_escape(repair) || try_quotes(repair) ||
-        repair_indent(repair)) {
+        try_bare_key(repair) || try_colon(repair) || try_template(repair) || try_escape(repair) ||
+        try_quotes(repair) || repair_indent(repair)) {
         // A mistake that was found and patched before, and fails again, is given up.
         if (reader->diags->list.count > findings || reader->patches.count > patches) return;
     } else {

@@ -18,11 +18,11 @@ CLASSES = {}
 class Fault:
     """Edits are (start, end, text) in the unbroken flow. `also` are places where the registry puts the finding."""
 
-    def __init__(self, *edits, also=(), spans=None, equal=None, note=""):
+    def __init__(self, *edits, also=(), spans=None, repaired=None):
         self.edits = sorted(edits)
         self.also = list(also)
         self.spans = spans
-        self.note = note
+        self.repaired = repaired  # what a repair puts in place of the first edit where that is not what stood there
 
     def apply(self, text):
         """The broken text and the spans of its mutated bytes: (start, end, is a deletion)."""
@@ -440,7 +440,8 @@ def word_integer(flow, random):
 def word_boolean(flow, random):
     for prop, (first, last) in literal(flow, ("bool",)):
         if prop.value.value in ("true", "false"):
-            yield Fault((first, last, random.choice(("ture", "flase", "maybe", "enabled"))))
+            slip = "ture" if prop.value.value == "true" else "flase"
+            yield Fault((first, last, random.choice((slip, slip, "maybe", "enabled"))))
 
 
 @fault_class("list-for-scalar")
@@ -838,10 +839,9 @@ def filter_wrong_type(flow, random):
             kind = flow.inputs[match.group(1)].props.get("type") if match.group(1) in flow.inputs else None
             if kind is None or flow.inputs[match.group(1)].props.get("required"):
                 continue
-            wrong = {"INT": "upper", "STRING": "dateAdd(1, 'DAYS') | abs", "ARRAY": "upper", "BOOL": "upper"}.get(kind.value.value)
-            if kind.value.value == "STRING":
-                wrong = "keys" if random.random() < 0.5 else "abs"
-            if wrong and "'" not in wrong:
+            wrong = {"INT": "keys", "FLOAT": "keys", "STRING": random.choice(("keys", "abs")), "ARRAY": "abs", "SELECT": "abs",
+                     "BOOL": random.choice(("abs", "keys"))}.get(kind.value.value)
+            if wrong:
                 at = template.at + match.end()
                 yield Fault((at, at, " | " + wrong), also=[(template.at + match.start(), at)])
 
@@ -994,7 +994,7 @@ def input_unused(flow, random):
     inputs = flow.root.props.get("inputs")
     if inputs and isinstance(inputs.value, yaml.SequenceNode) and inputs.value.value and not inputs.value.flow_style:
         lines = flow.item(inputs.value.value[-1])
-        if lines and flow.text[lines[1] - 1] == "\n" and "printContext" not in flow.text and "inputs[" not in flow.text:
+        if lines and flow.text[lines[1] - 1] == "\n" and "printContext" not in flow.text and "inputs[" not in flow.text and not re.search(r"\binputs\s*(\||\}\})", flow.text):
             indent = flow.text[lines[0]:flow.text.index("-", lines[0])]
             yield Fault((lines[1], lines[1], f"{indent}- id: nobody_reads_me\n{indent}  type: STRING\n{indent}  defaults: x\n"))
 
@@ -1055,7 +1055,7 @@ def shell_texts(flow):
 def secret_in_command(flow, random):
     for made, at, prefix in shell_texts(flow):
         if prefix:
-            yield Fault((at, at, prefix + "curl -sH \"X-Key: {{ secret('API_TOKEN') }}\" https://example.com\n"))
+            yield Fault((at, at, prefix + "curl -su user:{{ secret('API_TOKEN') }} https://example.com\n"))
 
 
 @fault_class("input-in-script")
@@ -1072,7 +1072,7 @@ def http_credentials(flow, random):
         if prop.name == "uri" and prop.owner.type.startswith("io.kestra.plugin.core.http.") and is_scalar(prop.value):
             place = inner(flow, prop.value)
             if place and flow.text[place[0]:place[1]].startswith("https://"):
-                yield Fault((place[0], place[0] + 8, "http://admin:s3cr3t-pass@"), also=[place])
+                yield Fault((place[0], place[0] + 8, "http://admin:s3cr3t-pass@"), also=[place], repaired="https://admin:s3cr3t-pass@")
 
 
 @fault_class("image-without-tag")
@@ -1100,7 +1100,7 @@ def python_bracket(flow, random):
         script = made.props.get("script") if made.type == "io.kestra.plugin.scripts.python.Script" else None
         if script and is_scalar(script.value) and script.value.style == "|" and "{%" not in script.value.value:
             text = flow.text[start(script.value):end(script.value)]
-            for match in re.finditer(r"[\w'\"]([)\]])$", text, re.M):
+            for match in re.finditer(r"^[^#\n]*[\w'\"]([)\]])$", text, re.M):
                 at = start(script.value)
                 yield Fault((at + match.start(1), at + match.end(1), ""), also=[(at, end(script.value))])
 

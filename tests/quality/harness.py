@@ -79,6 +79,7 @@ def load_flows(with_corpus=True):
         builtins[kind].append(name)
     flows = []
     own = sorted((HERE / "flows").glob("*.yaml")) + sorted((HERE.parents[1] / "samples").glob("*/*.yaml"))
+    own = [p for p in own if not p.name.startswith(".")]
     for path in own + (sorted(BLUEPRINTS.glob("*.y*ml")) if with_corpus and BLUEPRINTS.is_dir() else []):
         origin = "own" if path in own else "open"
         name = (f"own-{path.parent.name}-" if origin == "own" else "") + path.stem + ".yaml"
@@ -160,7 +161,11 @@ def judge(name, flow, fault, text, spans, diags, base):
         result.hit = hits[0]
         result.located = touches(text, hits[0], spans)
         if hits[0]["suggestions"]:
-            result.advice = means_the_same(applied(text, hits[0]["suggestions"][0]), flow.text)
+            wanted = flow.text
+            if fault.repaired is not None:
+                first, last, _ = fault.edits[0]
+                wanted = wanted[:first] + fault.repaired + wanted[last:]
+            result.advice = means_the_same(applied(text, hits[0]["suggestions"][0]), wanted)
         new.remove(hits[0])
         # The same mistake at several places that all are of the fault: one finding each.
         if fault.spans is not None:
