@@ -447,9 +447,11 @@ ExprType *infer_call(Env *env, Expr *expr) {
 
 ExprType *infer_test(Env *env, Expr *expr) {
     bool was = env->is_guarded;
-    if (name_is(expr, "defined")) env->is_guarded = true;
+    bool was_asked = env->is_asked;
+    if (name_is(expr, "defined")) env->is_guarded = env->is_asked = true;
     ExprType *input = infer(env, expr->args.items[0].value);
     env->is_guarded = was;
+    env->is_asked = was_asked;
     ExprType *type = new_type(env, type_bool());
     join_taint(type, input);
     for (uint32_t i = 1; i < expr->args.count; i++) {

@@ -224,8 +224,10 @@ static Certainty worse_undef(const ExprType *a, const ExprType *b) {
 
 // `inputs..x`: a range from a map to a name that nothing bears, where one dot was meant.
 static bool check_double_dot(Env *env, Expr *expr) {
-    const Expr *left = expr->args.items[0].value;
+    Expr *left = expr->args.items[0].value;
     const Expr *right = expr->args.items[1].value;
+    // `a ?? b..c`: the range binds less than what stands before it.
+    while (left->kind == EXPR_BINARY) left = left->args.items[1].value;
     while (right->kind == EXPR_MEMBER || right->kind == EXPR_INDEX) {
         right = right->args.items[0].value;
     }
@@ -235,13 +237,21 @@ static bool check_double_dot(Env *env, Expr *expr) {
     if (left->span.start + left->span.len + 2 != right->span.start) return false;
     bool was = env->is_base;
     env->is_base = true;
-    const ExprType *type = infer(env, expr->args.items[0].value);
+    const ExprType *type = infer(env, left);
     env->is_base = was;
-    if (root_is_known(env, right) || type_must_be(type->typed.type, TYPE_TAG_INT)) return false;
+    bool is_map = left->kind == EXPR_NAME && type->place != NULL;
+    if (type_must_be(type->typed.type, TYPE_TAG_INT)) return false;
+    if (!is_map && root_is_known(env, right)) return false;
     Span dots = {left->span.file, left->span.start + left->span.len, 2};
     Diag *diag = diag_add(env->check->diags, "E0315", DIAG_ERROR, dots,
                           "two dots make a range; a member is written with one");
     diag_suggest(diag, STR("."));
+    // What was meant is used.
+    if (left->kind == EXPR_NAME && str_eq(left->text, STR("inputs"))) {
+        add_ref(env, REF_INPUT, right->text, right->span);
+    } else if (left->kind == EXPR_NAME && str_eq(left->text, STR("vars"))) {
+        add_ref(env, REF_VARIABLE, right->text, right->span);
+    }
     return true;
 }
 

@@ -45,6 +45,7 @@ typedef struct Env {
     const Fact *facts;
     LIST_OF(Macro) * macros;
     bool is_guarded;  // an undefined value is caught around here
+    bool is_asked;    // `is defined`: whether it exists is the question
     bool is_base;     // the name is asked for a member at once
     bool is_in_arm;   // evaluated only where a condition says so
     uint32_t depth;

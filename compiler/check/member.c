@@ -18,7 +18,7 @@ static DiagLevel weight(const Env *env) {
 
 // Whether an unknown name is said: behind a guard, too, but not where a condition asked for it.
 static bool is_silent_place(const Env *env, const Expr *expr) {
-    if (env->site->is_static || env->site->kind == SITE_TRIGGER) return true;
+    if (env->is_asked || env->site->is_static || env->site->kind == SITE_TRIGGER) return true;
     return env->facts != NULL && fact_holds(env, expr_path(env->check->arena, expr));
 }
 
@@ -234,8 +234,8 @@ static const Task *known_task(Env *env, const Expr *expr, Str id, Span span, boo
     const Task *task = flow_find_task(flow, id);
     *is_silent = true;
     if (task != NULL) return task;
-    if (is_synthetic(flow, id) || is_hole_id(flow, id) || flow->has_holes ||
-        env->check->has_dynamic_tasks || is_silent_place(env, expr)) {
+    if (is_synthetic(flow, id) || is_hole_id(flow, id) || env->check->has_dynamic_tasks ||
+        is_silent_place(env, expr)) {
         return NULL;
     }
     *is_silent = false;
@@ -363,6 +363,9 @@ void output_order(Env *env, const Expr *expr, const Task *writer, Span span) {
         diag_label(known, span, "and here");
         return;
     }
+    // What a guard hides elsewhere in the task is the same mistake.
+    Diag *hidden = find_order(env, writer, true);
+    if (hidden != NULL && order != ORDER_MAY && order != ORDER_EXCLUSIVE) diag_take_back(hidden);
     Diag *diag = order_finding(env, writer, span, order, is_looped);
     diag_label(diag, writer->id_span, "task '" STR_FMT "' stands here", STR_ARG(writer->id));
     if (order == ORDER_MAY || order == ORDER_EXCLUSIVE) {
@@ -522,6 +525,14 @@ static void taint_input(Env *env, ExprType *type, Str id) {
     if (is_free_text(input)) type->is_foreign = true;
 }
 
+// A part of the file could not be read, and what is asked for may stand there.
+static bool may_be_in_hole(const Env *env, const Place *place, Str key) {
+    const Flow *flow = env->check->flow;
+    if (!flow->has_holes) return false;
+    if (place->origin == ORIGIN_INPUTS) return is_hole_id(flow, key);
+    return place->origin == ORIGIN_VARIABLES || place->origin == ORIGIN_TRIGGER;
+}
+
 static ExprType *place_member(Env *env, const Expr *expr, const ExprType *base, Str key,
                               Span span) {
     const Place *place = base->place;
@@ -553,7 +564,7 @@ static ExprType *place_member(Env *env, const Expr *expr, const ExprType *base, 
     }
     type->typed.undef = place->is_open ? MAYBE : CERTAINLY;
     if (place->is_open) type->typed.source = SOURCE_UNKNOWN;
-    bool is_sure = place->is_certain && !place->is_open && !env->check->flow->has_holes;
+    bool is_sure = place->is_certain && !place->is_open && !may_be_in_hole(env, place, key);
     if (is_sure && !is_silent_place(env, expr)) unknown_field(env, place, key, span);
     return type;
 }

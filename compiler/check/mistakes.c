@@ -114,6 +114,20 @@ static bool bad_replace(Env *env, const Expr *expr) {
     return true;
 }
 
+// Numbers pass through here and are refused by Kestra; the filter does nothing in either case.
+static void number_of_number(Env *env, const Expr *expr, const ExprType *input) {
+    if (!is_filter(expr, "number") || !is_sure(input)) return;
+    if (!type_must_be(input->typed.type, TYPE_TAG_INT)) return;
+    Diag *diag = diag_add(env->check->diags, "E0401", DIAG_WARNING, expr->name_span,
+                          "this is an integer already: Kestra's 'number' takes a text only");
+    const Span value = expr->args.items[0].value->span;
+    const uint32_t start = value.start + value.len;
+    const uint32_t end = expr->name_span.start + expr->name_span.len;
+    if (expr->args.count > 1 || start >= end) return;
+    DiagSuggestion *fix = diag_suggestion(diag, false, "leave the filter out");
+    diag_edit(diag, fix, (Span){value.file, start, end - start}, (Str){0});
+}
+
 void check_filter_types(Env *env, const Expr *expr, const ExprType *input, const Builtin *builtin) {
     if (!is_judged(env)) return;
     Diags *diags = env->check->diags;
@@ -135,6 +149,7 @@ void check_filter_types(Env *env, const Expr *expr, const ExprType *input, const
     }
     if (is_filter(expr, "replace") && bad_replace(env, expr)) return;
     check_program(env, expr);
+    number_of_number(env, expr, input);
     if (builtin->input == NULL || !is_sure(input) || type_is_any(input->typed.type)) return;
     const Type *taken = type_of_words(env, builtin->input);
     if (type_is_any(taken) || !type_disjoint(taken, input->typed.type)) return;

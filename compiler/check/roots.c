@@ -425,7 +425,8 @@ static void unknown_root(Env *env, const Expr *expr) {
 // `ouputs.x ?? 'none'`: the guard hides the slip, and always replaces the value. Names of other
 // versions stand behind guards as well, so only what is near a name is one.
 static void guarded_root(Env *env, const Expr *expr) {
-    if (env->site->kind == SITE_TRIGGER || env->site->is_loose || env->site->is_static) return;
+    if (env->is_asked || env->site->is_loose || env->site->is_static) return;
+    if (env->site->kind == SITE_TRIGGER) return;
     Nearest nearest = nearest_to(expr->text);
     for (size_t i = 0; i < COUNT(roots); i++) {
         if (str_eq(expr->text, str_from(roots[i]))) return;
@@ -466,11 +467,14 @@ ExprType *root_type(Env *env, const Expr *expr) {
     if (!root.is_there) {
         type->typed.undef = CERTAINLY;
         type->typed.undef_path = expr->text;
+        bool is_structure = str_eq(expr->text, STR("item")) || str_eq(expr->text, STR("parent")) ||
+                            str_eq(expr->text, STR("parents"));
         bool is_known = env->is_guarded || env->site->is_loose || env->site->is_static ||
-                        env->check->flow->has_holes || fact_holds(env, expr->text);
+                        (env->check->flow->has_holes && is_structure) ||
+                        fact_holds(env, expr->text);
         if (!is_known) {
             unknown_root(env, expr);
-        } else if (env->is_guarded && !env->check->flow->has_holes) {
+        } else if (env->is_guarded) {
             guarded_root(env, expr);
         }
     }

@@ -48,6 +48,15 @@ Diag *diag_add(Diags *diags, const char *code, DiagLevel level, Span span, const
     return diag;
 }
 
+void diag_take_back(const Diag *diag) {
+    Diags *diags = diag->owner;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < diags->list.count; i++) {
+        if (diags->list.items[i] != diag) diags->list.items[kept++] = diags->list.items[i];
+    }
+    diags->list.count = kept;
+}
+
 void diag_label(Diag *diag, Span span, const char *format, ...) {
     DiagLabel *label = LIST_ADD(diag->owner->arena, &diag->labels, DiagLabel);
     label->span = span;

@@ -48,6 +48,8 @@ typedef struct Diags {
 
 Diag *diag_add(Diags *diags, const char *code, DiagLevel level, Span span, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
+// What turned out to be no mistake of its own.
+void diag_take_back(const Diag *diag);
 void diag_label(Diag *diag, Span span, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void diag_note(Diag *diag, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -5,10 +5,10 @@
 
 // Roots of references and functions that flows use most; anything else may be text that happens to
 // stand in braces, such as shell or JSON.
-static const char *const roots[] = {"inputs", "outputs", "vars",   "trigger", "execution",
-                                    "flow",   "taskrun", "labels", "secret",  "kv",
-                                    "envs",   "parent",  "item",   "render",  "now",
-                                    "task",   "parents", "read",   "fromJson"};
+static const char *const roots[] = {"inputs", "outputs", "vars",   "trigger",  "execution",
+                                    "flow",   "taskrun", "labels", "secret",   "kv",
+                                    "envs",   "parent",  "item",   "render",   "now",
+                                    "task",   "parents", "read",   "fromJson", "json"};
 
 static bool begins_with_root(Str text) {
     for (size_t i = 0; i < COUNT(roots); i++) {
@@ -35,6 +35,11 @@ static bool is_path(Str text) {
     return dots > 0 && text.ptr[0] > '9';
 }
 
+static bool is_folder(Str text) {
+    return str_eq(text, STR("workingDir")) || str_eq(text, STR("outputDir")) ||
+           str_eq(text, STR("outputFiles"));
+}
+
 // Where a reference begins in [start, end); `end` where there is none.
 static size_t find_root(Str text, size_t start, size_t end) {
     for (size_t at = start; at < end; at++) {
@@ -50,6 +55,12 @@ static void check_end(const Node *scalar, size_t from, size_t end, Diags *diags)
     Str text = scalar->text;
     size_t start = find_root(text, from, end);
     if (start == end) return;
+    // Between quotes of JSON text the braces belong to the JSON.
+    if (from > 0 && text.ptr[from - 1] == '{') {
+        size_t quote = str_find_char(str_slice(text, 0, end), '"', start);
+        bool is_quoted = start > 0 && (text.ptr[start - 1] == '"' || text.ptr[start - 1] == ' ');
+        if (quote != STR_NOT_FOUND || !is_quoted || end + 2 >= text.len) return;
+    }
     Span span = scalar_span(scalar, (uint32_t)start, (uint32_t)(end + 2 - start));
     Diag *diag = diag_add(diags, "W0314", DIAG_WARNING, span,
                           "'… }}' is printed as text; an expression begins with '{{'");
@@ -75,7 +86,15 @@ void template_check_text(const Node *scalar, Diags *diags) {
         char before = start > 0 ? text.ptr[start - 1] : ' ';
         if (before == '{' || before == '$' || before == '#' || before == '%') continue;
         Str inside = str_trim(str_slice(text, start + 1, end));
-        if (!begins_with_root(inside) && !is_path(inside)) continue;
+        Str first = inside;
+        while (first.len > 0 && (first.ptr[0] == '(' || first.ptr[0] == ' ')) {
+            first = str_slice(first, 1, first.len);
+        }
+        if (!begins_with_root(first) && !is_path(inside) && !is_folder(inside)) {
+            // `{"a": " inputs.x }}"`: the brace is that of the text around.
+            check_end(scalar, start + 1, end, diags);
+            continue;
+        }
 
         Span span = scalar_span(scalar, (uint32_t)start, (uint32_t)(end + 2 - start));
         Diag *diag = diag_add(diags, "W0314", DIAG_WARNING, span,

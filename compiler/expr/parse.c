@@ -83,8 +83,83 @@ static void find_error(TSNode root, size_t base, size_t *start, size_t *end) {
     ts_tree_cursor_delete(&cursor);
 }
 
+static bool is_name(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+// Behind the bracket that closes the one at `at`; `at` where there is none.
+static size_t bracket_end(Str text, size_t at) {
+    uint32_t depth = 0;
+    char quote = 0;
+    for (size_t i = at; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (quote != 0) {
+            if (c == quote) quote = 0;
+        } else if (c == '\'' || c == '"') {
+            quote = c;
+        } else if (c == '(' || c == '[') {
+            depth++;
+        } else if ((c == ')' || c == ']') && --depth == 0) {
+            return i + 1;
+        }
+    }
+    return at;
+}
+
+// Behind a literal, a path, a call, something in brackets; `at` where nothing of that stands there.
+static size_t operand_end(Str text, size_t at) {
+    size_t start = at;
+    if (at < text.len && (text.ptr[at] == '\'' || text.ptr[at] == '"')) {
+        size_t end = str_find_char(text, text.ptr[at], at + 1);
+        return end == STR_NOT_FOUND ? at : end + 1;
+    }
+    for (;;) {
+        size_t before = at;
+        while (at < text.len && is_name(text.ptr[at])) at++;
+        if (at < text.len && (text.ptr[at] == '(' || text.ptr[at] == '[')) {
+            at = bracket_end(text, at);
+        } else if (at > start && at + 1 < text.len && text.ptr[at] == '.' &&
+                   is_name(text.ptr[at + 1])) {
+            at++;
+        }
+        if (at == before) return at;
+    }
+}
+
+static size_t operator_end(Str text, size_t at) {
+    static const char *const operators[] = {"??",  "==",      "!=",  "<=",        ">=", "|",
+                                            "~",   "+",       "*",   "<",         ">",  "and ",
+                                            "or ", "is not ", "is ", "contains ", "? ", ": "};
+    Str rest = str_slice(text, at, text.len);
+    for (size_t i = 0; i < COUNT(operators); i++) {
+        Str sign = str_from(operators[i]);
+        if (str_starts_with(rest, sign)) return at + sign.len;
+    }
+    return at;
+}
+
+static size_t skip_blanks(Str text, size_t at) {
+    while (at < text.len && text.ptr[at] == ' ') at++;
+    return at;
+}
+
+// Behind the longest piece from `from` on that reads like an expression.
+static size_t expression_end(Str text, size_t from) {
+    size_t last = from;
+    for (size_t at = skip_blanks(text, from);;) {
+        if (str_starts_with(str_slice(text, at, text.len), STR("not "))) at += 4;
+        size_t end = operand_end(text, skip_blanks(text, at));
+        if (end == skip_blanks(text, at)) return last;
+        last = end;
+        at = skip_blanks(text, end);
+        end = operator_end(text, at);
+        if (end == at) return last;
+        at = end;
+    }
+}
+
 // Where the end was probably meant: at a single closing brace behind what reads like an expression,
-// else at the end of the text or of its line.
+// else behind that.
 static void suggest_closing(Reader *reader, Diag *diag, const Piece *piece, const char *closing) {
     Str text = reader->text;
     size_t end = str_find_char(text, '\n', piece->from);
@@ -104,11 +179,13 @@ static void suggest_closing(Reader *reader, Diag *diag, const Piece *piece, cons
             return;
         }
     }
-    while (end > piece->from && text.ptr[end - 1] == ' ') end--;
+    size_t last = expression_end(str_slice(text, 0, end), piece->from);
+    if (last == piece->from) return;
+    bool has_blank = last < end && text.ptr[last] == ' ';
+    bool wants_blank = !has_blank && text.ptr[piece->from] == ' ';
     DiagSuggestion *fix = diag_suggestion(diag, false, "close it with '%s'", closing);
-    bool has_blank = piece->from < end && text.ptr[piece->from] == ' ';
-    diag_edit(diag, fix, reader_span(reader, end, end),
-              str_printf(reader->arena, "%s%s", has_blank ? " " : "", closing));
+    diag_edit(diag, fix, reader_span(reader, last + has_blank, last + has_blank),
+              str_printf(reader->arena, "%s%s", wants_blank ? " " : "", closing));
 }
 
 TSTree *parse_piece(Reader *reader, const Piece *piece) {

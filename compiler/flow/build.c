@@ -143,12 +143,12 @@ static void index_tasks(Flow *flow, Arena *arena) {
     }
 }
 
-// A flow has tasks, or a word that was meant to be that next to its id and namespace.
-static bool looks_like_flow(const Tree *tree, const Node *root) {
+bool flow_is_meant(const Node *root) {
+    if (root->type != YAML_MAP) return false;
     if (node_entry(root, STR("tasks")) != NULL) return true;
-    if (node_entry(root, STR("namespace")) == NULL) return false;
-    if (tree->has_holes) return true;
-    if (node_entry(root, STR("id")) == NULL) return false;
+    if (node_entry(root, STR("namespace")) == NULL || node_entry(root, STR("id")) == NULL) {
+        return false;
+    }
     for (uint32_t i = 0; i < root->entries.count; i++) {
         const NodeEntry *entry = &root->entries.items[i];
         Nearest nearest = nearest_to(entry->key->text);
@@ -162,7 +162,9 @@ Flow *flow_build(const Tree *tree, const Document *document, Catalog *catalog,
                  const FlowOptions *options, Arena *arena, Diags *diags) {
     Node *root = document->root;
     if (root == NULL || root->type != YAML_MAP) return NULL;
-    if (!looks_like_flow(tree, root)) return NULL;
+    if (!flow_is_meant(root) && (!tree->has_holes || node_entry(root, STR("namespace")) == NULL)) {
+        return NULL;
+    }
     Flow *flow = arena_new(arena, Flow);
     flow->tree = tree;
     flow->node = root;
@@ -173,6 +175,9 @@ Flow *flow_build(const Tree *tree, const Document *document, Catalog *catalog,
     if (tree->has_holes) {
         flow->has_holes = true;
         build_holes(&builder, root);
+        for (uint32_t i = 0; i < tree->text_ids.count; i++) {
+            *LIST_ADD(arena, &flow->hole_ids, Str) = tree->text_ids.items[i];
+        }
     }
     const Level level = flow_level(&builder);
     schema_mend(&builder, root, &level);

@@ -141,6 +141,9 @@ typedef struct FlowOptions {
     uint32_t external_count;
 } FlowOptions;
 
+// Whether a document is a flow: it has tasks, or next to its id and namespace a list under a key
+// that was meant to be `tasks`.
+bool flow_is_meant(const Node *root);
 // NULL where the document is no flow at all.
 Flow *flow_build(const Tree *tree, const Document *document, Catalog *catalog,
                  const FlowOptions *options, Arena *arena, Diags *diags);

@@ -136,6 +136,16 @@ static Diag *report_unknown(Builder *builder, const Node *key, const Level *leve
                     STR_ARG(level->name));
 }
 
+// `mesage` next to `message`.
+static void note_given(Diag *diag, const Node *map, const Node *key, const Level *level) {
+    Nearest nearest = nearest_to(key->text);
+    for (uint32_t i = 0; i < level->prop_count; i++) nearest_offer(&nearest, level->props[i].name);
+    const NodeEntry *given = nearest.best > 1 ? NULL : node_entry(map, nearest.name);
+    if (given == NULL) return;
+    diag_label(diag, given->key->span, "'" STR_FMT "' is given here already",
+               STR_ARG(nearest.name));
+}
+
 void schema_unknown(Builder *builder, const Node *map, const Node *key, const Level *level) {
     if (level->is_open || flow_span_is_default(builder->flow, key->span)) return;
     Diag *diag = report_unknown(builder, key, level);
@@ -145,6 +155,7 @@ void schema_unknown(Builder *builder, const Node *map, const Node *key, const Le
                   STR_ARG(meant.owner), meant.way);
     } else {
         diag_suggest(diag, meant.name);
+        if (meant.name.len == 0) note_given(diag, map, key, level);
     }
     *LIST_ADD(builder->arena, &builder->strays, Str) = key->text;
 }
@@ -184,7 +195,6 @@ void schema_mend_head(Builder *builder, const Node *map, Str owner) {
 }
 
 void schema_settle(Builder *builder) {
-    Diags *diags = builder->diags;
     for (uint32_t i = 0; i < builder->missing.count; i++) {
         const Missing *missing = &builder->missing.items[i];
         bool is_stray = false;
@@ -192,13 +202,7 @@ void schema_settle(Builder *builder) {
             is_stray = str_eq(builder->strays.items[k], missing->name);
         }
         if (!is_stray) continue;
-        uint32_t kept = 0;
-        for (uint32_t k = 0; k < diags->list.count; k++) {
-            if (diags->list.items[k] != missing->diag) {
-                diags->list.items[kept++] = diags->list.items[k];
-            }
-        }
-        diags->list.count = kept;
+        diag_take_back(missing->diag);
     }
 }
 
@@ -732,13 +736,15 @@ static bool is_bare_reference(const Builder *builder, const Node *node, const Pr
     if (node->type != YAML_SCALAR || prop->mode == MODE_STATIC) return false;
     Str text = node->text;
     Str root = {0}, member = {0};
+    // `inputs.x }}`: the braces at the start alone are missing.
+    if (str_find(text, STR("}}"), 0) != STR_NOT_FOUND) return true;
     if (str_find_char(text, ' ', 0) != STR_NOT_FOUND) return false;
     if (!str_split(&text, '.', &root) || !str_split(&text, '.', &member)) return false;
     const Node *flow = builder->flow->node;
     if (str_eq(root, STR("vars"))) {
         return node_get(node_get(flow, STR("variables")), member) != NULL;
     }
-    if (str_eq(root, STR("outputs"))) return text.len > 0;
+    if (str_eq(root, STR("outputs"))) return text.len > 0;  // no file has two dots in its name
     if (!str_eq(root, STR("inputs"))) return false;
     const Node *inputs = node_get(flow, STR("inputs"));
     for (uint32_t i = 0; inputs != NULL && i < inputs->items.count; i++) {

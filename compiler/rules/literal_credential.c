@@ -4,7 +4,12 @@
 
 static bool is_placeholder(Str text) {
     if (text.len < 4 || template_has_code(text)) return true;
-    if (str_find(text, STR("secret("), 0) != STR_NOT_FOUND) return true;  // its braces are missing
+    // Braces are missing, and another rule says so.
+    if (str_find(text, STR("secret("), 0) != STR_NOT_FOUND) return true;
+    if (str_starts_with(text, STR("outputs.")) || str_starts_with(text, STR("inputs.")) ||
+        str_starts_with(text, STR("vars."))) {
+        return true;
+    }
     static const char *const marks[] = {"<",        "your",    "YOUR",    "xxx",   "XXX", "***",
                                         "changeme", "example", "EXAMPLE", "dummy", "...", "$"};
     for (size_t i = 0; i < COUNT(marks); i++) {

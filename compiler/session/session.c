@@ -79,10 +79,6 @@ void unit_release(Unit *unit) {
     arena_release(&unit->arena);
 }
 
-static bool is_flow_map(const Node *root) {
-    return root->type == YAML_MAP && node_entry(root, STR("tasks")) != NULL;
-}
-
 // A file that cannot be read as YAML at all: was a flow meant?
 static bool looks_like_flow(const Source *source) {
     return str_starts_with(source->bytes, STR("tasks:")) ||
@@ -194,7 +190,7 @@ void unit_check(Session *session, Unit *unit, uint32_t file, bool is_named) {
     unit->tree = syntax_read(&session->sources, file, &unit->arena, &session->diags);
     uint32_t flows = 0;
     for (uint32_t i = 0; i < unit->tree->documents.count; i++) {
-        if (!is_flow_map(unit->tree->documents.items[i].root)) continue;
+        if (!flow_is_meant(unit->tree->documents.items[i].root)) continue;
         flows++;
         check_document(session, unit, i);
     }

@@ -174,9 +174,8 @@ static NodeEntry *find_entry(const Frame *frame, Str key) {
     return NULL;
 }
 
-// `id` or `type` again, where the map began with it: the lines from here on are the next item.
+// A key again with which the map began: the lines from here on are the next item.
 static bool is_lost_dash(const Builder *builder, const Frame *frame, Str key) {
-    if (!str_eq(key, STR("id")) && !str_eq(key, STR("type"))) return false;
     if (frame->node->is_flow || builder->depth < 2 || frame->node->entries.count < 2) return false;
     const Frame *parent = frame - 1;
     return parent->node->type == YAML_LIST && !parent->node->is_flow &&
@@ -258,7 +257,9 @@ static Node *mend_list(Builder *builder, const Node *key, Node *value, const Nod
     for (size_t i = 0; i < COUNT(lists); i++) {
         if (str_eq(key->text, str_from(lists[i]))) is_list = i < 3 || map->parent == NULL;
     }
-    const NodeEntry *id = node_entry(value, STR("id"));
+    bool is_default = str_eq(key->text, STR("pluginDefaults")) && map->parent == NULL;
+    const NodeEntry *id = node_entry(value, is_default ? STR("type") : STR("id"));
+    is_list = is_list || (is_default && node_entry(value, STR("values")) != NULL);
     const NodeEntry *type = node_entry(value, STR("type"));
     if (!is_list || id == NULL || type == NULL || id->value->type != YAML_SCALAR ||
         type->value->type != YAML_SCALAR) {

@@ -67,6 +67,11 @@ static void read_tree(Reader *reader, BytesReport report) {
         diag_note(diag, "repair those above and check again");
     }
     reader->tree->has_holes = true;
+    Node all = {0};
+    find_ids(reader, 0, (uint32_t)reader->source->bytes.len, &all);
+    for (uint32_t i = 0; i < all.hole_ids.count; i++) {
+        *LIST_ADD(reader->arena, &reader->tree->text_ids, Str) = all.hole_ids.items[i];
+    }
 }
 
 Tree *syntax_read(const Sources *sources, uint32_t file, Arena *arena, Diags *diags) {

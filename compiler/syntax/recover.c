@@ -37,6 +37,18 @@ static bool guess_column(const Repair *repair, uint32_t number, uint32_t tabs, u
     return false;
 }
 
+// The last line that stands deeper than `column` below a line, or is a list in that column.
+static uint32_t lines_below(const Repair *repair, uint32_t number, uint32_t column) {
+    uint32_t last = number;
+    for (uint32_t i = number + 1; i < repair->lines.list.count; i++) {
+        const Line *line = repair_line(repair, i);
+        if (line->kind == LINE_BLANK) continue;
+        if (line->kind != LINE_INSIDE && line_column(line) <= column) break;
+        last = i;
+    }
+    return last;
+}
+
 // One line with a tab among others without stands where its width or the next line tells.
 static void align(const Repair *repair, uint32_t number, uint32_t tabs) {
     const Line *line = repair_line(repair, number);
@@ -58,6 +70,12 @@ static void align(const Repair *repair, uint32_t number, uint32_t tabs) {
         }
     }
     if (column == line_column(line) || repair_move(repair, line, column)) return;
+    if (line->dashes == 0 && line->has_key && line->shape == CLASS_NONE) {
+        // It cannot be moved, and what stands below it cannot be read without it.
+        repair_blank(repair, line->start,
+                     repair_line_end(repair, lines_below(repair, number, column)));
+        return;
+    }
     // No room: key and value stand for themselves as one letter each.
     const uint32_t at = line->start + column;
     const bool is_quoted = line->shape == CLASS_QUOTED && line->close > 0;

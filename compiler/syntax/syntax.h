@@ -74,6 +74,7 @@ typedef struct Tree {
     LIST_OF(Document) documents;
     LIST_OF(Comment) comments;
     bool has_holes;
+    LIST_OF(Str) text_ids;  // with holes: all ids that stand in the text, read or not
 } Tree;
 
 // Reads a source; all mistakes go to diags (E0002 … W0024). Always gives a tree, with a HOLE as

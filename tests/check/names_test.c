@@ -18,9 +18,9 @@ static const struct {
     {"a nested input",
      "inputs:\n  - id: a.b.c\n    type: STRING\ntasks:\n  - id: t\n" LOG
      "\"{{ inputs.a.b.c }} {{ inputs.a.b.d }}\"\n",                                                                                     "E0301 d\n"                                               },
-    {"an unknown input with a default",
+    {"an unknown input with a default is a warning",
      "tasks:\n  - id: t\n" LOG "\"{{ inputs.x ?? 'none' }} {{ inputs.y | default('none') }}\"\n",
-     ""                                                                                                                                                                                           },
+     "E0301! x\nE0301! y\n"                                                                                                                                                                       },
     {"an unknown input behind `is defined`",
      "tasks:\n  - id: t\n" LOG
      "\"{{ inputs.x is defined ? inputs.x : 1 }}{% if inputs.y is defined and inputs.y == 2 %}{{ "

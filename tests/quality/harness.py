@@ -23,9 +23,13 @@ EXPECTED = yaml.safe_load((HERE / "classes.yaml").read_text())
 TRIAGE = yaml.safe_load((HERE / "triage.yaml").read_text()) if (HERE / "triage.yaml").exists() else {}
 
 
+# Scripts are given to shellcheck and python3, which take most of the time; `off` leaves them out.
+embedded = "auto"
+
+
 def check_folder(folder, *options):
     """File name -> its findings, offsets in characters of the file."""
-    done = flowtest.run([flowtest.FLOWC, "check", "--format", "json", "--no-cache", "-j2", *options, "."], cwd=folder, timeout=600)
+    done = flowtest.run([flowtest.FLOWC, "check", "--format", "json", "--no-cache", "-j2", f"--embedded={embedded}", *options, "."], cwd=folder, timeout=600)
     if done.returncode not in (0, 1):
         raise SystemExit(f"flowc check ended with {done.returncode}\n{done.stderr}")
     found = collections.defaultdict(list)
@@ -316,7 +320,7 @@ def fixes(flows, each, number):
                 continue
             path = Path(folder) / flow.name
             path.write_text(fault.apply(flow.text)[0])
-            flowtest.run([flowtest.FLOWC, "check", "--no-cache", "--fix", "-q", flow.name], cwd=folder)
+            flowtest.run([flowtest.FLOWC, "check", "--no-cache", "--embedded=off", "--fix", "-q", flow.name], cwd=folder)
             made = digest(folder, flow.name)
             column = 1 if made is None else 0 if made == good[flow.name] else 2
             # A fault that compiles as it is was not repaired wrongly: nothing was changed.
@@ -326,3 +330,61 @@ def fixes(flows, each, number):
             if column == 2:
                 wrong.append((name, flow.name, fault.edits))
     return table, wrong
+
+
+# Flows of others: what is an error there has a reason in triage.yaml; what has to be found stands in vendor.yaml.
+
+VENDOR_FINDINGS = yaml.safe_load((HERE / "vendor.yaml").read_text())
+
+
+def check_paths(paths):
+    out = {}
+    done = flowtest.run([flowtest.FLOWC, "check", "--format", "json", "--no-cache", "--embedded=off", "--unknown-types=warn", *paths])
+    for diag in json.loads(done.stdout)["diagnostics"]:
+        out.setdefault(Path(diag["file"]).name, []).append(diag)
+    return out
+
+
+def place(diag):
+    at = diag["range"]["start"]
+    return f"{Path(diag['file']).name}:{at['line']}:{at['column']} {diag['code']} {diag['message']}"
+
+
+def untriaged(group, paths):
+    """Errors that the triage does not know, and entries of it that are found no more."""
+    known = TRIAGE[group]
+    found = check_paths(paths)
+    new = [place(d) for name, diags in found.items() for d in diags if d["severity"] == "error" and d["code"] not in known.get(name, {})]
+    codes = {name: {d["code"] for d in diags if d["severity"] == "error"} for name, diags in found.items()}
+    present = {p.name for p in paths}
+    gone = [f"{name} {code}" for name, row in known.items() if name in present for code in row if code not in codes.get(name, set())]
+    return new, gone
+
+
+def published():
+    return sorted(BLUEPRINTS.glob("*.y*ml"))
+
+
+def vendor_flows(part):
+    return sorted(p for p in VENDOR.rglob("*.y*ml") if part in p.parts)
+
+
+def invalids_missed():
+    """Invalid flows that are not refused for their reason at its line: (all, missed)."""
+    paths = vendor_flows("invalids")
+    found = check_paths(paths)
+    missed = [p.name for p in paths if p.name not in VENDOR_FINDINGS["invalids"]]
+    for name, row in VENDOR_FINDINGS["invalids"].items():
+        if name in {p.name for p in paths}:
+            seen = {(d["code"], d["range"]["start"]["line"]) for d in found.get(name, [])}
+            missed += [f"{name} {code}:{line}" for code, line in row.items() if (code, line) not in seen]
+    return len(paths), missed
+
+
+def wrong_missed():
+    """Published flows that can never work and of which that is not said: (all that are here, missed)."""
+    paths = {p.stem: p for p in published() if p.stem in VENDOR_FINDINGS["wrong"]}
+    found = check_paths(list(paths.values())) if paths else {}
+    missed = [name for name, path in paths.items()
+              if VENDOR_FINDINGS["wrong"][name] not in {d["code"] for d in found.get(path.name, [])}]
+    return len(paths), missed
