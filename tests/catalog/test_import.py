@@ -92,7 +92,7 @@ triggers:
 
 # Each line of GOOD that is changed, and what is found then.
 CHANGES = [
-    ("path: /var/tmp", "pth: /var/tmp", {"E0101", "E0102"}),
+    ("path: /var/tmp", "pth: /var/tmp", {"E0101"}),
     ("depth: 3", "depth: deep", {"E0104"}),
     ("wait: PT1M", "wait: 1m", {"E0501"}),
     ("mode: SAFE", "mode: SAEF", {"E0105"}),
