@@ -40,6 +40,12 @@ static const Builtin *find_row(Emitter *emitter, const Expr *expr, BuiltinKind k
         diag_note(diag, "%s", row->text);
         return NULL;
     }
+    // In a flow the check has said so.
+    if ((row->flags & BUILTIN_NOT_2_0) != 0 && emitter->is_2_0 && emitter->flow == NULL) {
+        emit_error(emitter, kind_code(kind), expr->name_span, "the %s '" STR_FMT "' is gone in 2.0",
+                   kind_word(kind), STR_ARG(expr->text));
+        return NULL;
+    }
     if (row->run == NULL) {
         emit_error(emitter, kind_code(kind), expr->name_span,
                    "the %s '" STR_FMT "' cannot be evaluated yet", kind_word(kind),

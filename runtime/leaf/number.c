@@ -8,7 +8,7 @@
 
 // --- number formats -----------------------------------------------------------------------------
 
-enum { FRACTION_MAX = 340, EXPONENT_MAX = 10, AFFIX_MAX = 64, DIGITS_MAX = 800 };
+enum { FRACTION_MAX = 340, SHORTEST = -1, EXPONENT_MAX = 10, AFFIX_MAX = 64, DIGITS_MAX = 800 };
 
 typedef struct Affix {
     char text[AFFIX_MAX];
@@ -63,6 +63,10 @@ static size_t read_affix(lua_State *L, Str pattern, size_t at, Affix *affix, int
     return at;
 }
 
+static bool same_affix(const Affix *a, const Affix *b) {
+    return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
+}
+
 static size_t read_digits(lua_State *L, Str pattern, size_t at, Digits *digits) {
     *digits = (Digits){.decimal = -1, .group = -1};
     for (; at < pattern.len; at++) {
@@ -113,6 +117,9 @@ static void read_pattern(lua_State *L, Str pattern, NumberPattern *out) {
     *out = (NumberPattern){.scale = 1};
     Digits d;
     size_t at = read_affix(L, pattern, 0, &out->prefix, &out->scale);
+    if (at < pattern.len && pattern.ptr[at] == ';') {
+        leaf_raise(L, LEAF_ERROR_VALUE, "a number format has a ';' before its digits");
+    }
     at = read_digits(L, pattern, at, &d);
     at = read_affix(L, pattern, at, &out->suffix, &out->scale);
     if (at < pattern.len && pattern.ptr[at] == ';') {
@@ -121,6 +128,11 @@ static void read_pattern(lua_State *L, Str pattern, NumberPattern *out) {
         at = read_affix(L, pattern, at + 1, &out->minus_prefix, &out->scale);
         at = read_digits(L, pattern, at, &ignored);
         at = read_affix(L, pattern, at, &out->minus_suffix, &out->scale);
+        // What does not differ from the positive form gets a minus sign.
+        if (same_affix(&out->prefix, &out->minus_prefix) &&
+            same_affix(&out->suffix, &out->minus_suffix)) {
+            out->has_minus = false;
+        }
     }
     if (at < pattern.len) {
         leaf_raise(L, LEAF_ERROR_VALUE,
@@ -143,6 +155,11 @@ static void read_pattern(lua_State *L, Str pattern, NumberPattern *out) {
     out->max_whole = d.left + out->min_whole;
     out->min_exponent = d.exponent < EXPONENT_MAX ? d.exponent : EXPONENT_MAX;
     if (total == 0) out->max_fraction = 0;
+    if (pattern.len == 0) {  // all digits, grouped as English does
+        out->max_fraction = SHORTEST;
+        out->min_whole = 0;
+        d.group = 3;
+    }
     out->group = d.group > 0 ? d.group : 0;
 }
 
@@ -249,6 +266,14 @@ static void write_scientific(Buffer *out, const NumberPattern *pattern, Signific
     buffer_printf(out, "E%s%0*d", exponent < 0 ? "-" : "", pattern->min_exponent, abs(exponent));
 }
 
+// As many digits behind the point as tell the number from all others.
+static void print_shortest(double real, char out[DIGITS_MAX]) {
+    for (int places = 0; places <= FRACTION_MAX; places++) {
+        snprintf(out, DIGITS_MAX, "%.*f", places, real);
+        if (strtod(out, NULL) == real) return;
+    }
+}
+
 static void affix_to(Buffer *out, const Affix *affix) {
     buffer_add_bytes(out, affix->text, affix->len);
 }
@@ -283,6 +308,8 @@ static int number_format(lua_State *L) {
         if (pattern.min_exponent > 0) {
             int places = pattern.max_whole + pattern.max_fraction - 1;
             snprintf(digits, sizeof digits, "%.*e", places, fabs(real));
+        } else if (pattern.max_fraction == SHORTEST) {
+            print_shortest(fabs(real), digits);
         } else {
             snprintf(digits, sizeof digits, "%.*f", pattern.max_fraction, fabs(real));
         }

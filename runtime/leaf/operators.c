@@ -33,6 +33,19 @@ static void begin(lua_State *L, int operands) {
 
 // --- arithmetic ---------------------------------------------------------------------------------
 
+// What Java's parseDouble reads beyond the language's numbers, once a point or an exponent says
+// that it is asked: blanks around it, a letter f or d behind it.
+static bool parse_java_float(Str text, Number *out) {
+    if (str_find_char(text, '.', 0) == STR_NOT_FOUND &&
+        str_find_char(text, 'e', 0) == STR_NOT_FOUND &&
+        str_find_char(text, 'E', 0) == STR_NOT_FOUND) {
+        return false;
+    }
+    text = str_trim(text);
+    if (text.len > 1 && strchr("fFdD", text.ptr[text.len - 1]) != NULL) text.len--;
+    return leaf_parse_number(text, out) && out->is_float;
+}
+
 static Number operand(lua_State *L, int index, const char *sign) {
     char text[96];
     Number number = {0};
@@ -46,6 +59,7 @@ static Number operand(lua_State *L, int index, const char *sign) {
         return number;
     case KIND_TEXT:
         if (leaf_parse_number(leaf_str(L, index), &number)) return number;
+        if (parse_java_float(leaf_str(L, index), &number)) return number;
         leaf_raise(L, LEAF_ERROR_TYPE, "'%s' needs numbers, and the text %s is none", sign,
                    leaf_quote(L, index, text));
     case KIND_BIGNUM:
@@ -514,10 +528,8 @@ static int rt_contains(lua_State *L) {
     } else if (a == KIND_MAP) {
         found = map_has(L, 1, 2);
     } else if (a == KIND_TEXT) {
-        if (b == KIND_NULL) {
-            leaf_raise(L, LEAF_ERROR_TYPE, "a text cannot be searched for null");
-        }
-        found = str_find(leaf_str(L, 1), leaf_to_str(L, 2), 0) != STR_NOT_FOUND;
+        Str wanted = b == KIND_NULL ? STR("null") : leaf_to_str(L, 2);  // its text form, as in `+`
+        found = str_find(leaf_str(L, 1), wanted, 0) != STR_NOT_FOUND;
     } else if (a != KIND_NULL) {
         leaf_raise(L, LEAF_ERROR_TYPE, "'contains' looks into lists, maps and texts, not into %s",
                    leaf_kind_text(a));

@@ -143,11 +143,18 @@ static int substring_after_last(lua_State *L) {
     return substring(L, AFTER_LAST);
 }
 
+// Null asks for nothing, other than of null.
+static void check_value(lua_State *L) {
+    if (leaf_kind(L, FIRST_PARAM) != KIND_NULL) return;
+    leaf_raise(L, LEAF_ERROR_TYPE, "'%s' takes a value as 'value', not null", vm_of(L)->builtin);
+}
+
 static int starts_with(lua_State *L) {
     if (leaf_kind(L, FIRST_ARG) == KIND_NULL) {
         lua_pushboolean(L, 0);
         return 1;
     }
+    check_value(L);
     Str text = leaf_to_str(L, FIRST_ARG), prefix = leaf_to_str(L, FIRST_PARAM);
     lua_pushboolean(L, str_starts_with(text, prefix));
     return 1;
@@ -158,6 +165,7 @@ static int ends_with(lua_State *L) {
         lua_pushboolean(L, 0);
         return 1;
     }
+    check_value(L);
     Str text = leaf_to_str(L, FIRST_ARG), suffix = leaf_to_str(L, FIRST_PARAM);
     lua_pushboolean(L, str_ends_with(text, suffix));
     return 1;
@@ -478,7 +486,7 @@ const Builtin leaf_builtins_text[] = {
      .examples = "{{ '  eu west' | capitalize }} =>   Eu west"},
     {.kind = BUILTIN_FILTER,
      .name = "endsWith",
-     .params = {{"value", "some"}},
+     .params = {{"value", "some|null"}},
      .input = "any",
      .result = "bool",
      .flags = BUILTIN_NULL_TAKEN,
@@ -560,7 +568,7 @@ const Builtin leaf_builtins_text[] = {
                  "{{ 'a,b,,' | split(',', -1) }} => [\"a\",\"b\",\"\",\"\"]"},
     {.kind = BUILTIN_FILTER,
      .name = "startsWith",
-     .params = {{"value", "some"}},
+     .params = {{"value", "some|null"}},
      .input = "any",
      .result = "bool",
      .flags = BUILTIN_NULL_TAKEN,

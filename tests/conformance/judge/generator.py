@@ -149,6 +149,11 @@ MADE_PLAIN = {ARRAY: " | jq('.') | first", OPEN: "([", CLOSE: "] | jq('.[0]') | 
 # Filters that take the text form of anything.
 OF_TEXT = {"base64encode", "endsWith", "indent", "lower", "nindent", "slugify", "startsWith", "string", "substringAfter", "substringAfterLast", "substringBefore",
            "substringBeforeLast", "upper", "regexExtract", "regexMatch", "regexReplace", "format"}
+# Filters and functions whose result is of the kind of what they are given: what to give for a kind.
+OF_ITEM = {"int": ["nums", "longs", "[4, 5]"], "text": ["words", "tlist", "dup", "hello", "'abc'"], "float": ["floats"], "bool": ["flags"], "map": ["recs"], "list": ["[[1], [2, 3]]", "[words]"],
+           "date": ["[d1, d2]"], "null": ["nulls", "nolist"]}
+OF_JSON = {"int": ["jnum"], "text": ["jstr"], "float": ["'1.5'"], "bool": ["ttrue", "'false'"], "map": ["jtext", "m | toJson"], "list": ["jlist", "words | toJson"], "null": ["tnull", "nil"], "date": ["jstr"]}
+OF_KIND = {"replace": ("text", "list", "map"), "escapeChar": ("text", "list", "map"), "slice": ("text", "list"), "merge": ("list", "map")}
 SAME_SHAPE = {"replace", "escapeChar", "slice", "default", "sort", "rsort", "reverse"}
 MARKED = {"split": ARRAY, "keys": ARRAY, "values": ARRAY, "timestampMicro": NUMBER, "timestampNano": NUMBER}
 
@@ -211,7 +216,7 @@ class Generator:
         if kind == "any":
             kind = self.pick(KINDS)
         self.kind = kind
-        if self.chance(0.04) and kind in WRITTEN:
+        if self.chance(0.02) and kind in WRITTEN:
             return self.pick(WRITTEN[kind])
         if self.chance(0.2) and kind in PATHS:
             return self.pick(PATHS[kind])
@@ -277,13 +282,17 @@ class Generator:
         return [kind for part in type_.rstrip("?").split("|") for kind in MEANS[part]]
 
     def by_filter(self, kind, depth):
-        able = [(name, row) for name, row in self.filters if kind in self.kinds_of(row["result"])]
+        able = [(name, row) for name, row in self.filters if kind in self.kinds_of(row["result"]) and kind in OF_KIND.get(name, (kind,))]
         if not able:
             return None
         name, row = self.pick(able)
         special = ARGUMENTS.get((name, "input"))
         if special and self.chance(0.8):
             left = self.pick(special)
+        elif name in ("first", "last") and kind in OF_ITEM and self.chance(0.85):
+            left = self.pick(OF_ITEM[kind])
+        elif name in OF_KIND or name == "default":
+            left = self.expression(kind, depth)
         elif "date" in name or "timestamp" in name:
             left = self.expression(self.pick(["date", "date", "date", "int"]), depth - 1)
         elif name in OF_TEXT:
@@ -306,6 +315,8 @@ class Generator:
         name, row = self.pick(able)
         if name in UNSTABLE:
             return self.pick(UNSTABLE[name])
+        if name in ("fromJson", "json") and kind in OF_JSON:
+            return f"{name}({self.pick(OF_JSON[kind])})"
         return f"{name}{self.arguments(name, row, depth - 1) or '()'}{ARRAY if name == 'range' else ''}"
 
     def by_test(self, kind, depth):
@@ -372,7 +383,8 @@ class Generator:
         if way < 0.65:
             return "{%% set v = %s %%}%s{{ v }}" % (self.expression("any", 2), inner())
         if way < 0.75 and not self.is_typed:
-            q = self.leaf("any")
+            self.kind = self.pick(KINDS)
+            q = self.pick([text for text in LITERALS[self.kind] if "#{" not in text])  # a macro sees no variables
             q_form = FORM if self.kind in ("list", "map") else ""
             p = self.expression("any", 1)
             p_form = FORM if self.kind in ("list", "map") else ""
