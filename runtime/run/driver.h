@@ -212,6 +212,8 @@ typedef struct Evaluated {
 } Evaluated;
 
 // A leaf reference, also a constant; 0 gives null.
+// What http() in an expression gives (ask_http.c).
+LeafStatus run_ask_http(Execution *execution, LeafRun *run);
 Evaluated run_evaluate(Execution *execution, PlanLeaf leaf, Scope *scope);
 
 // --- files.c ------------------------------------------------------------------------------------

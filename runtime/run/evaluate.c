@@ -18,8 +18,8 @@ static Str placed(const Execution *execution, uint32_t site, Str message, Arena 
 
 static LeafStatus answer_kv(Execution *execution, LeafRun *run) {
     const Plan *plan = &execution->artifact->plan;
-    Str kv_namespace = value_map_get_text(run->arguments, STR("namespace"),
-                                          plan_text(plan, plan->flow.flow_namespace));
+    Str given = value_map_get_text(run->arguments, STR("namespace"), (Str){0});
+    Str kv_namespace = given.len > 0 ? given : plan_text(plan, plan->flow.flow_namespace);
     Str key = value_map_get_text(run->arguments, STR("key"), (Str){0});
     if (execution->planner != NULL) {
         return leaf_answer(run,
@@ -27,6 +27,14 @@ static LeafStatus answer_kv(Execution *execution, LeafRun *run) {
     }
     Value value = value_null();
     Err err = store_kv_get(execution->runtime->store, kv_namespace, key, run->arena, &value);
+    // Where no namespace was named its parents are asked, too.
+    while (err.code == ERR_NOT_FOUND && given.len == 0) {
+        size_t dot = str_find_last_char(kv_namespace, '.');
+        if (dot == STR_NOT_FOUND) break;
+        kv_namespace = str_slice(kv_namespace, 0, dot);
+        Err above = store_kv_get(execution->runtime->store, kv_namespace, key, run->arena, &value);
+        if (above.code != ERR_NOT_FOUND) err = above;
+    }
     if (err.code == ERR_NOT_FOUND &&
         !value_map_get_bool(run->arguments, STR("errorOnMissing"), true)) {
         return leaf_answer(run, value_null());
@@ -99,9 +107,7 @@ static LeafStatus answer(Execution *execution, LeafRun *run) {
     case LEAF_NEED_ERROR_LOGS:
         return answer_error_logs(execution, run);
     case LEAF_NEED_HTTP:
-        return leaf_refuse(run, LEAF_ERROR_OTHER,
-                           STR("http() is not available in expressions yet: use a task of type "
-                               "'io.kestra.plugin.core.http.Request'"));
+        return run_ask_http(execution, run);
     case LEAF_NEED_RENDER:
         return leaf_refuse(run, LEAF_ERROR_OTHER,
                            STR("text that is known only at run time cannot be rendered"));
