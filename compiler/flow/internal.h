@@ -92,6 +92,11 @@ void defaults_read(Builder *builder, const Node *node, bool is_project);
 void defaults_properties(Builder *builder, const Node *map, Str type_name, Properties *out);
 void defaults_check(Builder *builder);
 
+// --- templated.c --------------------------------------------------------------------------------
+
+// The task in the text of a TemplatedTask; the node itself where it is none, or not known yet.
+Node *templated_task(Builder *builder, Node *node);
+
 // --- tasks.c, decls.c ---------------------------------------------------------------------------
 
 TaskGroup *build_group(Builder *builder, Node *node, TaskList list, Task *parent);

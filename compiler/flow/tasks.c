@@ -390,6 +390,7 @@ static Level level_of_task(Builder *builder, const Task *task, Level *item, Leve
 }
 
 static Task *build_task(Builder *builder, Node *node, Task *parent, TaskGroup *group) {
+    node = templated_task(builder, node);
     Task *task = arena_new(builder->arena, Task);
     task->node = node;
     task->parent = parent;

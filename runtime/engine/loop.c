@@ -99,6 +99,11 @@ void each_begin(Engine *engine, uint32_t number) {
         return;
     }
     run_set_state(engine, number, STATE_RUNNING, (Str){0});
+    // Without a value there is nothing to do for a Loop, not even its `finally`.
+    bool is_nothing = node->kind == NODE_LOOP && run_of(engine, number)->level->value_count == 0;
+    if (is_nothing) {
+        run_set_state_with(engine, number, STATE_SUCCESS, iterations_outputs(engine, number));
+    }
 }
 
 // --- iterations ---------------------------------------------------------------------------------

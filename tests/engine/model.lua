@@ -569,6 +569,7 @@ function Model:begin_level(run)
         return
     end
     self:set(run, "RUNNING")
+    if kind == "LOOP" and #loop_values(run) == 0 then self:set(run, "SUCCESS") end
 end
 
 function Model:begin_pause(run)

@@ -194,6 +194,33 @@ tasks:
     same([it.state, it.states("loop"), it.states("r")], ["FAILED", ["FAILED"], ["SUCCESS"]])
 
 
+def test_a_loop_without_values_has_nothing_to_do():
+    it = run("""
+tasks:
+  - id: loop
+    type: core.flow.Loop
+    values: []
+    tasks: [{id: a, type: core.debug.Return, format: x}]
+    finally: [{id: f, type: core.debug.Return, format: x}]
+""")
+    same([it.state, it.log()], ["SUCCESS", ["loop"]])
+
+
+def test_a_templated_task_is_the_task_in_its_text():
+    it = run("""
+tasks:
+  - id: tt
+    type: core.templating.TemplatedTask
+    runIf: "{{ flow.id == 'flow' }}"
+    spec: |
+      id: inner
+      type: core.output.OutputValues
+      values: {a: 1, b: [x, 2.5, true]}
+  - {id: r, type: core.debug.Return, format: "{{ outputs.tt.values.b[0] }}"}
+""")
+    same([it.log(), it.values("r"), it.of("tt")[0]["outputs"]], [["tt", "r"], ["x"], {"values": {"a": 1, "b": ["x", 2.5, True]}}])
+
+
 def test_a_pause_says_how_it_was_over():
     it = run("""
 tasks:

@@ -52,6 +52,7 @@ class Place:
         self.items = items
         self.in_workdir = in_workdir
         self.is_hidden = False
+        self.is_isolated = False
 
     def below(self):
         """Inside a flowable with outputs: what is `parent` there has the loop's value only if it stands directly in the loop."""
@@ -62,6 +63,7 @@ class Place:
         known = [k for k in self.known if "currentEachOutput" not in k]
         made = Place(known, self.depth + 1, self.mode, self.loops, False, self.items, self.in_workdir)
         made.is_hidden = self.is_hidden
+        made.is_isolated = self.is_isolated
         for name, value in changes.items():
             setattr(made, name, value)
         return made
@@ -181,7 +183,8 @@ def work(flow, place):
     kinds = ["return"] * 5 + ["log"] * 2 + ["values", "assert", "shell"]
     if not place.in_workdir:
         kinds += ["sleep"]
-    if not place.in_workdir and not place.items:  # an iteration of a Loop has labels and variables of its own
+    # an iteration of a Loop has labels and variables of its own, and so have its handlers
+    if not place.in_workdir and not place.items and not place.is_isolated:
         kinds += ["labels", "setvars"]
     if place.mode == OPEN:
         kinds += ["fail", "fail"]
@@ -250,6 +253,8 @@ def lists(flow, task, place):
     has_outputs = task["type"].endswith((".If", ".Switch", ".LoopUntil"))
     handlers = place.below() if has_outputs else place.inner()
     handlers.known = []
+    if task["type"].endswith(".Loop"):
+        handlers.is_isolated = True
     if flow.chance(25):
         task["errors"] = tasks(flow, handlers, 1, 2)
     if flow.chance(20):
@@ -258,7 +263,7 @@ def lists(flow, task, place):
 
 def values(flow):
     made = flow.rng.sample(WORDS, flow.rng.randint(1, 3))
-    if flow.chance(20):
+    if flow.chance(20) and not flow.is_new:  # 2.0.0 drops equal values of a list in a Loop, too, but not those of a map or file
         made.append(made[0])
     kind = flow.rng.randrange(4)
     if kind == 0 and not flow.is_new:

@@ -38,6 +38,8 @@ def dump(flow):
 def scrub(value):
     """Without what differs by nature: ids of executions, times, addresses of files."""
     if isinstance(value, dict):
+        if "terminatedIterations" in value and isinstance(value.get("outputs"), list):  # in the order in which they ended
+            value = dict(value, outputs=sorted(value["outputs"], key=lambda one: one["item"]["iteration"]))
         return {k: scrub(v) for k, v in sorted(value.items()) if v is not None and k not in ("executionId", "resumed", "taskRunner")}
     if isinstance(value, list):
         return [scrub(v) for v in value]
