@@ -192,6 +192,57 @@ static Begun begun_of(const HostResult *result) {
     return str_eq(result->error_class, STR("ambiguous")) ? BEGUN_UNKNOWN : BEGUN_FAILED;
 }
 
+// --- results of earlier executions
+// ----------------------------------------------------------------
+
+// What a result follows from: the task, and its properties as they are rendered. Secrets count by
+// their names.
+static Hash key_of_result(const Attempt *attempt, Value properties) {
+    const Plan *plan = &attempt->execution->artifact->plan;
+    const PlanNode *node = &plan->nodes[attempt->node];
+    Buffer text = {0};
+    const Str parts[] = {plan_text(plan, plan->flow.flow_namespace), plan_text(plan, plan->flow.id),
+                         attempt->task_id, plan_text(plan, node->type)};
+    for (size_t i = 0; i < COUNT(parts); i++) {
+        buffer_add(&text, parts[i]);
+        buffer_add_char(&text, '\n');
+    }
+    json_write(&text, properties, JSON_COMPACT, JSON_KEEP_SECRETS);
+    Hash key = hash_bytes(buffer_str(&text));
+    buffer_release(&text);
+    return key;
+}
+
+static void keep_result(Attempt *attempt, Value outputs) {
+    Execution *execution = attempt->execution;
+    int64_t ttl = execution->artifact->plan.nodes[attempt->node].cache_ttl;
+    *LIST_ADD(turn_arena(execution), &execution->turn.kept, Kept) =
+        (Kept){.key = attempt->kept_key,
+               .value = outputs,
+               .expires_ms = ttl > 0 ? runtime_now(execution->runtime) + ttl : 0};
+}
+
+// True: the attempt has ended with a result that was kept.
+static bool uses_result(Attempt *attempt, Value properties) {
+    Execution *execution = attempt->execution;
+    const PlanNode *node = &execution->artifact->plan.nodes[attempt->node];
+    if ((node->flags & NODE_CACHE) == 0 || execution->planner != NULL) return false;
+    attempt->is_kept = true;
+    attempt->kept_key = key_of_result(attempt, properties);
+    Arena *arena = turn_arena(execution);
+    Value outputs;
+    Err err = store_cache_get(execution->runtime->store, &attempt->kept_key, arena, &outputs);
+    if (err.code != ERR_NONE || !files_are_there(execution, outputs)) return false;
+    masked_lines(execution, attempt, LOG_INFO, STR("the result of an earlier run is used"));
+    Event *event = report_end(attempt, STATE_SUCCESS, BEGUN_NEVER, (Str){0});
+    event->value = outputs;
+    event->more = value_map(arena);
+    finish_log(attempt, event->more, arena);
+    attempt_free(attempt);
+    turn_schedule(execution);
+    return true;
+}
+
 static void host_ended(void *self, HostTask *task, const HostResult *result) {
     (void)self;
     Attempt *attempt = host_task_user(task);
@@ -209,6 +260,7 @@ static void host_ended(void *self, HostTask *task, const HostResult *result) {
     Value outputs = result->outputs;
     if (execution->planner != NULL) planner_ended(execution, attempt, result, arena, &outputs);
     event->value = run_mask_value(execution, outputs, arena);
+    if (attempt->is_kept && state == STATE_SUCCESS) keep_result(attempt, event->value);
     event->more = value_map(arena);
     if (result->metrics.kind == VALUE_LIST && result->metrics.as.list->count > 0) {
         value_map_set(arena, event->more, STR("metrics"), value_copy(arena, result->metrics));
@@ -446,6 +498,7 @@ void attempt_prepare(Execution *execution, const Action *action) {
         return;
     }
     if (props.value.kind != VALUE_MAP) props.value = value_map(turn_arena(execution));
+    if (uses_result(attempt, props.value)) return;
     attempt->props = value_copy(&attempt->arena, props.value);
     if (attempt->is_pure) {
         attempt_launch(attempt);

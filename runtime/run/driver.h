@@ -34,6 +34,8 @@ struct Attempt {
     Str key, task_id, value, place, run_text;
     int64_t timeout_ms;
     bool is_pure;
+    bool is_kept;  // its result is kept under `kept_key`
+    Hash kept_key;
     bool is_recovery;  // by the module's `recover`
     bool is_cancelled;
     Value assumed;             // plan: placeholders its properties were rendered with
@@ -62,11 +64,19 @@ typedef struct After {
 } After;
 
 // Events that came in, and the arena they live in. One is filled while another is worked off.
+// A result to be kept for later executions (taskCache); its value lives in the turn.
+typedef struct Kept {
+    Hash key;
+    Value value;
+    int64_t expires_ms;
+} Kept;
+
 typedef struct Turn {
     Arena arena;
     Events incoming;
     uint32_t applied;
     LIST_OF(After) after;
+    LIST_OF(Kept) kept;
 } Turn;
 
 // What a plan run does differently; see plan.c.
@@ -221,6 +231,8 @@ Evaluated run_evaluate(Execution *execution, PlanLeaf leaf, Scope *scope);
 // A file of internal storage (kestra:///…), a namespace file (nsfile:///… or a bare name: --files,
 // else the artifact's), or an allowed file:///…
 bool files_find(const Execution *execution, Str path, Arena *arena, Str *text);
+// False where a text in the value names a file of internal storage that is gone.
+bool files_are_there(const Execution *execution, Value value);
 // Copies a file of this machine into the internal storage of the execution.
 MUST_CHECK Err files_put(const Execution *execution, Str name, Str source, Arena *arena, Str *uri);
 MUST_CHECK Err files_write(const Execution *execution, Str name, Str text, Arena *arena, Str *uri);

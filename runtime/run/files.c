@@ -105,6 +105,31 @@ bool files_find(const Execution *execution, Str path, Arena *arena, Str *text) {
     return find_namespace_file(execution, path, arena, text);
 }
 
+static bool is_there(const Execution *execution, Str uri) {
+    static const Str storage = {"kestra:///", 10};
+    if (!str_starts_with(uri, storage)) return true;
+    Arena scratch = {0};
+    Str below = str_slice(uri, storage.len, uri.len);
+    Str path = path_join(&scratch, storage_root(execution, &scratch), below);
+    bool exists = path_exists(str_to_c(&scratch, path));
+    arena_release(&scratch);
+    return exists;
+}
+
+bool files_are_there(const Execution *execution, Value value) {
+    if (value.kind == VALUE_TEXT) return is_there(execution, value.as.text);
+    if (value.kind == VALUE_LIST) {
+        for (uint32_t i = 0; i < value.as.list->count; i++) {
+            if (!files_are_there(execution, value.as.list->items[i])) return false;
+        }
+    } else if (value.kind == VALUE_MAP) {
+        for (uint32_t i = 0; i < value.as.map->count; i++) {
+            if (!files_are_there(execution, value.as.map->members[i].value)) return false;
+        }
+    }
+    return true;
+}
+
 // A path that is free: name, then a part in front of it that makes it so.
 static Err place_for(const Execution *execution, Str name, Arena *arena, Str *path, Str *uri) {
     if (!is_below(name)) return err_make(ERR_INPUT, "'" STR_FMT "' is no file name", STR_ARG(name));

@@ -195,6 +195,10 @@ static Err write_all(Execution *execution, const Events *events, Arena *arena) {
     }
     buffer_release(&body);
     if (err.code != ERR_NONE) return err;
+    for (uint32_t i = 0; i < execution->turn.kept.count; i++) {
+        const Kept *kept = &execution->turn.kept.items[i];
+        TRY(store_cache_put(store, &kept->key, kept->value, kept->expires_ms));
+    }
     TRY(put_runs(execution, events, arena));
     TRY(put_execution(execution, arena));
     int64_t seq = execution->last_seq + events->count;

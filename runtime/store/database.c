@@ -125,6 +125,9 @@ static const char *const SQL[STATEMENT_COUNT] = {
                     " AND (expires IS NULL OR expires > ?3) ORDER BY key",
     [SQL_KV_ENTRIES] = "SELECT namespace, key, expires IS NOT NULL AND expires <= ?1 FROM kv"
                        " ORDER BY namespace, key",
+    [SQL_CACHE_GET] = "SELECT body FROM cache WHERE key = ?1 AND"
+                      " (expires IS NULL OR expires > ?2)",
+    [SQL_CACHE_PUT] = "INSERT OR REPLACE INTO cache VALUES(?1, ?2, nullif(?3, 0))",
     [SQL_KV_EXPIRE] = "DELETE FROM kv WHERE namespace = ?1 AND key = ?2 AND expires <= ?3",
 };
 

@@ -57,6 +57,8 @@ typedef enum Statement {
     SQL_KV_KEYS,
     SQL_KV_ENTRIES,
     SQL_KV_EXPIRE,
+    SQL_CACHE_GET,
+    SQL_CACHE_PUT,
     STATEMENT_COUNT,
 } Statement;
 

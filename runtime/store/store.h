@@ -174,6 +174,13 @@ MUST_CHECK Err store_kv_delete(Store *store, Str kv_namespace, Str key, bool *de
 MUST_CHECK Err store_kv_entries(Store *store, Arena *arena, Value *out);
 MUST_CHECK Err store_kv_keys(Store *store, Str kv_namespace, Str prefix, Arena *arena, Value *out);
 
+// --- results that may be used again -------------------------------------------------------------
+
+MUST_CHECK Err store_cache_get(Store *store, const Hash *key, Arena *arena,
+                               Value *out);  // ERR_NOT_FOUND
+// In the transaction at hand. `expires_ms`: 0 is never.
+MUST_CHECK Err store_cache_put(Store *store, const Hash *key, Value value, int64_t expires_ms);
+
 // --- paths --------------------------------------------------------------------------------------
 
 // exec/<id>/log.jsonl, exec/<id>/work/<task run>, files/…: below the state directory. The folder it

@@ -275,6 +275,30 @@ tasks:
     same({t: len(it.of(t)[0]["attempts"]) for t in ("inherits", "fails", "own")}, {"inherits": 1, "fails": 2, "own": 3})
 
 
+def test_a_result_is_used_again_while_it_is_kept():
+    flow = """
+inputs: [{id: n, type: INT, defaults: 1}]
+tasks:
+  - id: sh
+    type: io.kestra.plugin.scripts.shell.Commands
+    taskRunner: {type: core.runner.Process}
+    taskCache: {enabled: true, ttl: PT1H}
+    commands: ["echo x{{ inputs.n }} >> FILE/count", "echo made > made.txt"]
+    outputFiles: [made.txt]
+  - {id: r, type: core.debug.Return, format: "{{ read(outputs.sh.outputFiles['made.txt']) }}"}
+"""
+    with flowtest.temporary() as made:
+        folder = Path(made)
+        flow = flow.replace("FILE", made)
+        for options in ([], [], ["-i", "n=2"], []):
+            it = run(flow, *options, folder=folder)
+            same([it.state, it.values("r")], ["SUCCESS", ["made\n"]])
+        same((folder / "count").read_text(), "x1\nx2\n")
+        run(flow.replace("PT1H", "PT0.001S").replace("id: sh", "id: other").replace("outputs.sh", "outputs.other"), folder=folder)
+        run(flow.replace("PT1H", "PT0.001S").replace("id: sh", "id: other").replace("outputs.sh", "outputs.other"), folder=folder)
+        same((folder / "count").read_text(), "x1\nx2\nx1\nx1\n")
+
+
 def test_a_subflow_that_is_not_waited_for_was_created():
     child = "id: child\ntasks: [{id: c, type: core.debug.Return, format: x}]\n"
     it = run("tasks: [{id: s, type: core.flow.Subflow, namespace: test.language, flowId: child, wait: false}]\n", others=[child])
