@@ -3,7 +3,7 @@
 // Bytes of both streams pass the masker before they are cut into lines, so a secret that falls on
 // the border of two pieces is found. No argument that is built here holds a secret: a script with
 // one goes by a sealed descriptor, an argument vector with one is refused.
-#include "host/internal.h"
+#include "host/exec.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -13,8 +13,6 @@
 #include "base/file.h"
 #include "value/convert.h"
 #include "value/time.h"
-
-typedef struct Exec Exec;
 
 typedef struct ExecStream {
     Exec *exec;
@@ -40,6 +38,10 @@ struct Exec {
     bool has_callback;
     Buffer scratch;
     bool is_planned;
+    // Of a container instead of a process.
+    Attach *attach;
+    int64_t skip;  // lines that were logged before
+    Str failure, failure_class;
 };
 
 // --- lines and markers --------------------------------------------------------------------------
@@ -176,7 +178,9 @@ static void on_line(void *self, Str line, unsigned flags) {
         take_marker(exec, str_slice(line, 2, line.len - 2));
         return;
     }
-    if (callback_takes(exec, stream->kind, line) || !exec->log) return;
+    bool is_known = exec->skip > 0;
+    if (is_known) exec->skip--;
+    if (callback_takes(exec, stream->kind, line) || !exec->log || is_known) return;
     HostTask *task = exec->wait.task;
     int level = stream->kind == PROC_STDOUT ? LOG_INFO : LOG_ERROR;
     if (level < task->start.log_level || task->start.callbacks.log == NULL) return;
@@ -185,22 +189,25 @@ static void on_line(void *self, Str line, unsigned flags) {
 
 static bool on_bytes(void *self, ProcStream kind, Str bytes) {
     Exec *exec = self;
-    ExecStream *stream = &exec->streams[kind];
     if (kind == PROC_STDOUT && exec->collect >= 0) {
         size_t room = (size_t)exec->collect - exec->collected.len;
         buffer_add(&exec->collected, str_slice(bytes, 0, bytes.len < room ? bytes.len : room));
         return true;
     }
+    exec_feed(exec, kind, bytes);
+    return true;
+}
+
+void exec_feed(Exec *exec, ProcStream kind, Str bytes) {
+    ExecStream *stream = &exec->streams[kind];
     buffer_clear(&exec->scratch);
     mask_stream_add(&stream->mask, bytes, &exec->scratch);
     lines_feed(&stream->lines, buffer_str(&exec->scratch), on_line, stream);
-    return true;
 }
 
 // --- the end ------------------------------------------------------------------------------------
 
-static void on_ended(void *self, const ProcEnd *end) {
-    Exec *exec = self;
+static void end_streams(Exec *exec) {
     HostTask *task = exec->wait.task;
     for (int i = 0; i < 2; i++) {
         ExecStream *stream = &exec->streams[i];
@@ -217,6 +224,20 @@ static void on_ended(void *self, const ProcEnd *end) {
                               (unsigned long long)repaired);
         host_task_log(task, LOG_WARN, text);
     }
+}
+
+void exec_end(Exec *exec, Str message, Str error_class) {
+    end_streams(exec);
+    exec->failure = message;
+    exec->failure_class = error_class;
+    exec->has_ended = true;
+    wait_done(&exec->wait);
+}
+
+static void on_ended(void *self, const ProcEnd *end) {
+    Exec *exec = self;
+    HostTask *task = exec->wait.task;
+    end_streams(exec);
     if (end->survivors > 0) {
         Str text = str_printf(&exec->wait.arena, "%u processes of another user could not be ended",
                               end->survivors);
@@ -232,6 +253,7 @@ static void on_ended(void *self, const ProcEnd *end) {
 
 static bool exec_cancel(Wait *wait) {
     Exec *exec = (Exec *)wait;
+    attach_cancel(exec->attach);
     if (exec->proc == NULL) return true;
     proc_stop(exec->proc, exec->grace_ms);
     return false;
@@ -239,6 +261,7 @@ static bool exec_cancel(Wait *wait) {
 
 static void exec_release(Wait *wait) {
     Exec *exec = (Exec *)wait;
+    if (wait->task->host->net != NULL) attach_cancel(exec->attach);
     // Where the host is being freed its own Procs are gone already.
     if (exec->proc != NULL && wait->task->host->procs != NULL) proc_abandon(exec->proc);
     for (int i = 0; i < 2; i++) {
@@ -254,6 +277,7 @@ static void exec_release(Wait *wait) {
 
 static int exec_finish(lua_State *L, Wait *wait) {
     Exec *exec = (Exec *)wait;
+    if (exec->failure.len > 0) return push_failure_text(L, exec->failure, exec->failure_class);
     lua_newtable(L);
     lua_pushinteger(L, exec->end.code);
     lua_setfield(L, -2, "code");
@@ -280,37 +304,13 @@ static int exec_finish(lua_State *L, Wait *wait) {
 
 // --- where it runs ------------------------------------------------------------------------------
 
-static bool names_process(Value runner) {
-    if (runner.kind == VALUE_TEXT) return str_eq_ignore_case(runner.as.text, STR("PROCESS"));
-    return str_ends_with(value_map_get_text(runner, STR("type"), STR("")),
-                         STR("core.runner.Process"));
-}
-
-// Design §16: what names an image or another runner is meant for a container.
+// Modules that can run in a container ask host.runner first; a plan tells of both alike.
 static Err check_runner(const HostTask *task, Value fields) {
-    const Value *runner = value_map_get(fields, STR("runner"));
-    const Value *image = value_map_get(fields, STR("image"));
-    bool wants_container = false;
-    switch (task->host->options.runner) {
-    case RUNNER_PROCESS:
-        break;
-    case RUNNER_DOCKER:
-        wants_container = true;
-        break;
-    case RUNNER_AUTO:
-        wants_container = runner != NULL ? !names_process(*runner) : image != NULL;
-        break;
-    }
-    if (!wants_container) return err_none();
-    Str name = image != NULL && image->kind == VALUE_TEXT ? image->as.text : STR("");
-    if (runner != NULL && runner->kind == VALUE_MAP && !names_process(*runner) && name.len == 0) {
-        name = value_map_get_text(*runner, STR("type"), STR(""));
-    }
+    if (is_planning(task) || !wants_container(task, fields)) return err_none();
     return err_make(ERR_UNSUPPORTED,
-                    "this task is meant for a container ('" STR_FMT "'), and this version runs "
-                    "processes only: to run it on the host, use --task-runner process, or "
-                    "'taskRunner: process' in flowrun.yaml",
-                    STR_ARG(name));
+                    "this task is meant for a container, and its type runs as a process only: to "
+                    "run it on the host, use --task-runner process, or 'taskRunner: process' in "
+                    "flowrun.yaml");
 }
 
 // --- what is started ----------------------------------------------------------------------------
@@ -409,6 +409,8 @@ static Value describe(Value fields, Arena *arena) {
         }
         value_map_set(arena, description, STR("env"), names);
     }
+    const Value *image = value_map_get(fields, STR("image"));
+    if (image != NULL) value_map_set(arena, description, STR("image"), *image);
     const Value *folder = value_map_get(fields, STR("cwd"));
     if (folder != NULL) value_map_set(arena, description, STR("cwd"), *folder);
     return description;
@@ -522,7 +524,8 @@ static void set_callback(lua_State *L, Exec *exec) {
 int api_exec(lua_State *L) {
     static const char *const known[] = {"argv",    "script", "interpreter",  "env",   "cwd",
                                         "on_line", "log",    "stdout_limit", "keep",  "markers",
-                                        "runner",  "image",  "grace",        "stdin", NULL};
+                                        "runner",  "image",  "grace",        "stdin", "attach",
+                                        "skip",    NULL};
     HostTask *task = call_begin(L);
     lua_settop(L, 1);
     Exec *exec = (Exec *)wait_new(L, sizeof *exec);
@@ -547,9 +550,13 @@ int api_exec(lua_State *L) {
     int64_t grace = value_map_get_int(fields, STR("grace"), 0) * 1000;
     int64_t least = task->host->options.grace_ms;
     exec->grace_ms = grace > least ? grace : least;
+    exec->skip = value_map_get_int(fields, STR("skip"), 0);
+    const Value *attach = value_map_get(fields, STR("attach"));
     Err err = check_runner(task, fields);
     if (err.code == ERR_NONE) err = workdir_open(task);
-    if (err.code == ERR_NONE) {
+    if (err.code == ERR_NONE && attach != NULL) {
+        err = attach_start(task, exec, *attach, arena, &exec->attach);
+    } else if (err.code == ERR_NONE) {
         if (effect(task, describe(fields, arena))) {
             err = start_process(exec, fields);
         } else {

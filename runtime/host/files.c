@@ -354,7 +354,7 @@ static bool file_is_there(HostTask *task, Str path) {
 }
 
 static int wd_write(lua_State *L) {
-    static const char *const known[] = {"mode", "if_exists", NULL};
+    static const char *const known[] = {"mode", "if_exists", "localise", NULL};
     HostTask *task = call_begin(L);
     Str path = check_text(L, 1, "path");
     Value text = check_value(L, 2, &task->call, "text");
@@ -377,6 +377,9 @@ static int wd_write(lua_State *L) {
     tell_file(task, path);
     Str plain = {0};
     Err err = reveal(task, text, &task->call, &plain);
+    if (err.code == ERR_NONE && value_map_get_bool(options, STR("localise"), false)) {
+        err = localise(task, plain, &task->call, &plain);
+    }
     if (err.code == ERR_NONE) err = workdir_write(task, path, plain, (mode_t)(mode & 0777));
     return done(L, &err);
 }
@@ -520,6 +523,20 @@ static int wd_namespace_files(lua_State *L) {
     return 1;
 }
 
+static int wd_pack(lua_State *L) {
+    HostTask *task = call_begin(L);
+    Err err = workdir_open(task);
+    if (err.code == ERR_NONE) err = workdir_pack(task, check_text(L, 1, "path"), &task->call);
+    return done(L, &err);
+}
+
+static int wd_unpack(lua_State *L) {
+    HostTask *task = call_begin(L);
+    Err err = workdir_open(task);
+    if (err.code == ERR_NONE) err = workdir_unpack(task, check_text(L, 1, "path"), &task->call);
+    return done(L, &err);
+}
+
 static int wd_output_files(lua_State *L) {
     HostTask *task = call_begin(L);
     Value globs = check_value(L, 1, &task->call, "outputFiles");
@@ -544,6 +561,8 @@ void add_file_functions(lua_State *L) {
         {"input_files",     wd_input_files    },
         {"namespace_files", wd_namespace_files},
         {"output_files",    wd_output_files   },
+        {"pack",            wd_pack           },
+        {"unpack",          wd_unpack         },
         {NULL,              NULL              },
     };
     add_table(L, "workdir", functions);

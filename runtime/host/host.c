@@ -3,7 +3,7 @@
 // All work on the Lua state is done inside a coroutine or a protected call: the end of its memory
 // is the failure of one attempt. An attempt ends once its main strand is over and nothing of it is
 // under way; then its processes are gone, its requests closed, its working directory removed.
-#include "host/internal.h"
+#include "host/exec.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -122,6 +122,7 @@ static void open_api(Host *host, lua_State *L) {
         {"exec",        api_exec       },
         {"which",       api_which      },
         {"handler",     api_handler    },
+        {"runner",      api_runner     },
         {"http",        api_http       },
         {"credentials", api_credentials},
         {"all",         api_all        },

@@ -57,6 +57,7 @@ typedef struct HostOptions {
         *env;  // environment of children, NULL-terminated, without what design §16 removes
     Str const *allowed_paths;  // for file:///
     uint32_t allowed_path_count;
+    bool allows_volumes;  // of containers, as tasks ask for them
     Value handlers;  // of external types: a map from prefix to {command, env} or {url}, or null
 } HostOptions;
 

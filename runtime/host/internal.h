@@ -225,6 +225,10 @@ MUST_CHECK Err write_namespace_files(HostTask *task, Value options, Arena *arena
 MUST_CHECK Err store_output_files(HostTask *task, Value globs, Arena *arena, Value *out);
 int api_workdir(lua_State *L);
 
+// The directory as an archive in it, and back from one whose top is a folder (tar.c).
+MUST_CHECK Err workdir_pack(HostTask *task, Str name, Arena *arena);
+MUST_CHECK Err workdir_unpack(HostTask *task, Str archive, Arena *arena);
+
 // --- caches of WorkingDirectory (cache.c) -------------------------------------------------------
 
 MUST_CHECK Err cache_restore(HostTask *task, Str id, Str value, Value cache, Arena *arena);

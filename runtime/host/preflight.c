@@ -1,5 +1,5 @@
 // preflight.c - what an artifact needs of this host, looked at before a task starts.
-#include "host/internal.h"
+#include "host/exec.h"
 
 #include <string.h>
 
@@ -59,11 +59,13 @@ static void check_commands(Host *host, Arena *arena, Value checks) {
 static void check_images(Host *host, Arena *arena, Value checks) {
     const ValueList *list = listed(host, "images");
     bool on_host = host->options.runner == RUNNER_PROCESS;
+    Str socket = {0};
+    Err err = list == NULL || on_host ? err_none() : engine_find(value_map(arena), arena, &socket);
     for (uint32_t i = 0; list != NULL && i < list->count; i++) {
-        add_check(arena, checks, "image", name_of(list->items[i]), on_host,
-                  on_host ? STR("not used: tasks run as processes")
-                          : STR("containers cannot be run by this version: use --task-runner "
-                                "process to run the task on the host"));
+        add_check(arena, checks, "image", name_of(list->items[i]), err.code == ERR_NONE,
+                  on_host                ? STR("not used: tasks run as processes")
+                  : err.code == ERR_NONE ? socket
+                                         : str_from(err.text));
     }
 }
 

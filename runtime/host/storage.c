@@ -663,6 +663,16 @@ static int ns_delete(lua_State *L) {
     return 1;
 }
 
+// storage.localise(text) -> the text with paths of local copies instead of URIs
+static int st_localise(lua_State *L) {
+    HostTask *task = call_begin(L);
+    Str text = {0};
+    Err err = localise(task, check_text(L, 1, "text"), &task->call, &text);
+    if (err.code != ERR_NONE) return push_failure(L, &err, "permanent");
+    push_str(L, text);
+    return 1;
+}
+
 void add_storage_functions(lua_State *L) {
     static const luaL_Reg storage[] = {
         {"put",    st_put   },
@@ -670,6 +680,7 @@ void add_storage_functions(lua_State *L) {
         {"open",   st_open  },
         {"size",   st_size  },
         {"delete", st_delete},
+        {"localise", st_localise},
         {"reader", api_reader},
         {"writer", api_writer},
         {"list",   st_list   },

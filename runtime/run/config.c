@@ -9,8 +9,9 @@
 #include "value/time.h"
 
 static const char *const SETTINGS[] = {
-    "stateDir",   "timezone",  "envPrefix",  "globals",      "secrets", "kestra", "trust",
-    "durability", "onUnknown", "taskRunner", "allowedPaths", "env",     "limits", "handlers",
+    "stateDir",     "timezone", "envPrefix",  "globals",   "secrets",
+    "kestra",       "trust",    "durability", "onUnknown", "taskRunner",
+    "allowedPaths", "env",      "limits",     "handlers",  "containers",
 };
 
 static Err bad(const RunConfig *config, const char *setting, const char *expected, Value got) {
@@ -215,6 +216,11 @@ static Err read_settings(RunConfig *config, Value map, Arena *arena) {
                    &config->allowed_path_count));
     TRY(read_env(config, map, arena));
     TRY(read_handlers(config, map, arena));
+    const Value *containers = value_map_get(map, STR("containers"));
+    if (containers != NULL && containers->kind != VALUE_NULL) {
+        if (containers->kind != VALUE_MAP) return bad(config, "containers", "a map", *containers);
+        config->allows_volumes = value_map_get_bool(*containers, STR("volumes"), false);
+    }
     const Value *globals = value_map_get(map, STR("globals"));
     if (globals != NULL && globals->kind == VALUE_MAP) config->globals = *globals;
     TRY(read_text(config, map, "secrets", &config->secrets_path));

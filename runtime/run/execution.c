@@ -195,6 +195,7 @@ static Err make_host(Execution *execution) {
         .env = runtime->env,
         .allowed_paths = runtime->config.allowed_paths,
         .allowed_path_count = runtime->config.allowed_path_count,
+        .allows_volumes = runtime->config.allows_volumes,
         .handlers = runtime->config.handlers,
     };
     return host_new(&options, &execution->host);

@@ -37,6 +37,7 @@ typedef struct RunConfig {
     enum { ENV_INHERIT, ENV_CLEAN, ENV_NAMES } env;  // of children
     Str *env_names;
     uint32_t env_name_count;
+    bool allows_volumes;  // containers: {volumes: true}
     Value handlers;  // of external types: prefix -> {command, env} or {url}; null: none
 } RunConfig;
 

@@ -197,14 +197,14 @@ local TOOLS = {
 }
 
 local function runner(row)
-    return function(props, host)
+    return function(props, host, last)
         local spec = row.prepare and row.prepare(props, host) or {}
         spec.commands = spec.commands or props.commands or {}
         spec.program, spec.image = row.program, row.image
         spec.interpreter = row.interpreter or SHELL
         spec.no_fail_fast = row.goes_on
-        if row.is_terraform then return terraform.run(props, host, spec) end
-        return script.run(props, host, spec)
+        if row.is_terraform then return terraform.run(props, host, spec, last) end
+        return script.run(props, host, spec, last)
     end
 end
 
@@ -214,9 +214,14 @@ for i, row in ipairs(TOOLS) do
     tasks[i] = task {
         implements = "io.kestra.plugin." .. row[1],
         effects = { "exec" },
+        idempotent = function() return "checkpoint" end,  -- a container is gone on with
         run = run,
+        recover = run,
         plan = run,
-        kill = row.is_terraform and function(...) return terraform.kill(...) end or nil,
+        kill = function(_, host)
+            if row.is_terraform then terraform.kill(host) end
+            script.kill(host)
+        end,
     }
 end
 return tasks

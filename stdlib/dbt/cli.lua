@@ -99,15 +99,15 @@ local function on_line(host)
     end
 end
 
-local function common(props, host, spec)
+local function common(props, host, spec, last)
     spec.env = { PYTHONUNBUFFERED = "true", PIP_ROOT_USER_ACTION = "ignore" }
     spec.program, spec.image = "dbt", IMAGE
     spec.on_line = on_line(host)
     spec.collect = function() return collect(props, host) end
-    return script.run(props, host, spec)
+    return script.run(props, host, spec, last)
 end
 
-local function run_cli(props, host)
+local function run_cli(props, host, last)
     local commands = {}
     for i, line in ipairs(props.commands) do commands[i] = command_of(props, line) end
     return common(props, host, {
@@ -115,12 +115,12 @@ local function run_cli(props, host)
         keep_files = props.profiles and { ["profiles.yml"] = props.profiles },
         prepare = function() return load_manifest(props, host) end,
         interpreter = props.interpreter,
-    })
+    }, last)
 end
 
 -- The older types: one dbt command from properties.
 local function run_one(command)
-    return function(props, host)
+    return function(props, host, last)
         local words = { props.dbtPath or "./bin/dbt", "--log-format json" }
         local function add(name, given)
             if given ~= nil and given ~= false then
@@ -143,16 +143,26 @@ local function run_one(command)
             commands = { table.concat(words, " ") },
             no_fail_fast = true,  -- failFast is dbt's own here
             keep_files = props.profiles and { [".profile/profiles.yml"] = props.profiles },
-        })
+        }, last)
     end
 end
 
-local tasks = { task { implements = PACKAGE .. "DbtCLI", effects = { "exec" }, run = run_cli,
-    plan = run_cli } }
+local function declare(name, run)
+    return task {
+        implements = PACKAGE .. name,
+        effects = { "exec" },
+        idempotent = function() return "checkpoint" end,  -- a container is gone on with
+        run = run,
+        recover = run,
+        plan = run,
+        kill = function(_, host) script.kill(host) end,
+    }
+end
+
+local tasks = { declare("DbtCLI", run_cli) }
 for name, command in pairs({ Build = "build", Compile = "compile", Deps = "deps",
     Freshness = "source freshness", List = "ls", Run = "run", Seed = "seed", Snapshot = "snapshot",
     Test = "test" }) do
-    local run = run_one(command)
-    tasks[#tasks + 1] = task { implements = PACKAGE .. name, effects = { "exec" }, run = run, plan = run }
+    tasks[#tasks + 1] = declare(name, run_one(command))
 end
 return tasks

@@ -3,6 +3,7 @@
 -- Order: namespace files, input files, the command, output files (also after a failure). With an
 -- interpreter or beforeCommands everything is one script, so that `cd` and `export` hold on from one
 -- command to the next; without either, the commands are the argument vector.
+local docker = use "lib.docker"
 local value = use "lib.value"
 
 local script = {}
@@ -23,6 +24,13 @@ end
 
 local function image_of(props, host)
     return props.containerImage or value.get(host, props.docker, "image")
+        or value.get(host, props.taskRunner, "image")
+end
+
+-- What says how the container is to be; the deprecated `docker` replaces a Docker runner entirely.
+local function options_of(props, runner)
+    if props.docker ~= nil then return props.docker end
+    return runner or {}
 end
 
 local function append(list, more)
@@ -124,6 +132,32 @@ local function write_files(host, files)
     return true
 end
 
+-- As a process or in a container, by the rule of the host; what host.exec gives.
+local function execute(props, host, spec, last)
+    local command = script.command(props, host, spec)
+    command.env = environment(props, host, spec)
+    command.on_line = spec.on_line
+    local runner, image = runner_of(props), image_of(props, host)
+    local options = options_of(props, runner)
+    local engine, message, class = host.runner({ runner = runner or props.docker, image = image })
+    if engine == nil then return nil, message, class end
+    if engine.kind == "process" or host.context.mode == "plan" then
+        command.runner, command.image, command.grace = runner, image, spec.grace
+        return host.exec(command)
+    end
+    command.image = image or spec.image
+    if last and last.checkpoint and last.checkpoint.container then
+        local result
+        result, message, class = docker.go_on(host, engine, command, options, last)
+        if result ~= false then return result, message, class end
+    end
+    return docker.run(host, engine, command, options)
+end
+
+function script.kill(host)
+    docker.kill(host)
+end
+
 -- Runs `spec.commands` by the contract.
 --   program     what the type is about, for the message
 --   image       for runners that need one
@@ -131,23 +165,19 @@ end
 --   prepare     called before the command; nil, message, class where it cannot
 --   collect     called after it, also after a failure: more output files, …, whether it is a warning
 --   on_line, grace  as host.exec takes them
-function script.run(props, host, spec)
+-- `last` is what a run before a crash left behind, where there was one.
+function script.run(props, host, spec, last)
     local ok, message, class = bring_files(props, host)
     if ok then ok, message, class = write_files(host, spec.keep_files) end
     if ok then ok, message, class = write_files(host, spec.files) end
     if ok and spec.prepare then ok, message, class = spec.prepare() end
     if ok == nil then return nil, message, class end
-    local command = script.command(props, host, spec)
-    command.env = environment(props, host, spec)
-    command.runner = runner_of(props)
-    command.image = image_of(props, host)
-    command.on_line, command.grace = spec.on_line, spec.grace
     local result
-    result, message, class = host.exec(command)
+    result, message, class = execute(props, host, spec, last)
     if result == nil then return nil, message, class end
     for name in pairs(spec.files or {}) do host.workdir.remove(name) end
 
-    host.outputs({ exitCode = result.code, vars = result.vars })
+    host.outputs({ exitCode = result.code, vars = result.vars, taskRunner = result.runner })
     local files, more, is_warning
     files, message, class = collect_files(props, host)
     if files == nil then return nil, message, class end
@@ -164,7 +194,7 @@ end
 
 -- A program in another language: a file beside the commands. Where its text holds a secret the shell
 -- hands it over, so that the secret is on no disk, if the language reads programs from there.
-function script.language(props, host, spec)
+function script.language(props, host, spec, last)
     local text = props.script
     spec.needs_shell = true  -- an empty interpreter still needs one
     if spec.prelude then text = host.join({ spec.prelude, text }) end
@@ -177,7 +207,7 @@ function script.language(props, host, spec)
         spec.files = { [spec.file] = text }
         spec.commands = { string.trim(spec.command .. " " .. spec.file) }
     end
-    return script.run(props, host, spec)
+    return script.run(props, host, spec, last)
 end
 
 return script

@@ -28,14 +28,14 @@ local function counts_of(host, line)
     return host.map(counts)
 end
 
-function terraform.run(props, host, spec)
+function terraform.run(props, host, spec, last)
     spec.grace = 60  -- an apply that is stopped finishes what it has begun and gives back the lock
     spec.on_line = function(stream, line)
         local counts = stream == "stdout" and counts_of(host, line)
         if counts then host.outputs({ plan = counts }) end
         return false
     end
-    return script.run(props, host, spec)
+    return script.run(props, host, spec, last)
 end
 
 local function lock_id(host)
@@ -48,7 +48,7 @@ end
 
 -- The tool is told to stop by the host. A lock that is still there at the end is named, since nobody
 -- can go on before it is released.
-function terraform.kill(_, host)
+function terraform.kill(host)
     local id
     for _ = 1, LOCK_WAIT * 2 do
         local found = lock_id(host)

@@ -60,19 +60,19 @@ local function spec_of(row, props, host)
 end
 
 local function run_commands(row)
-    return function(props, host)
+    return function(props, host, last)
         local spec = spec_of(row, props, host)
         spec.commands = props.commands
-        return script.run(props, host, spec)
+        return script.run(props, host, spec, last)
     end
 end
 
 local function run_script(row)
-    return function(props, host)
+    return function(props, host, last)
         local spec = spec_of(row, props, host)
-        if row.command ~= nil then return script.language(props, host, spec) end
+        if row.command ~= nil then return script.language(props, host, spec, last) end
         spec.commands = { props.script }
-        return script.run(props, host, spec)
+        return script.run(props, host, spec, last)
     end
 end
 
@@ -83,8 +83,11 @@ for _, row in ipairs(LANGUAGES) do
         tasks[#tasks + 1] = task {
             implements = PACKAGE .. row.name .. "." .. kind,
             effects = { "exec" },
+            idempotent = function() return "checkpoint" end,  -- a container is gone on with
             run = run,
+            recover = run,
             plan = run,
+            kill = function(_, host) script.kill(host) end,
         }
     end
 end

@@ -222,3 +222,42 @@ def https_recorder(folder, host):
         listener.shutdown()
         listener.server_close()
         thread.join()
+
+
+PODMAN = ("--runtime", "/usr/sbin/runc", "--cgroup-manager=cgroupfs", "--storage-driver=vfs")
+BUSYBOX_LINKS = ("sh ls cat echo sleep env id pwd mkdir rm ln kill ps nohup setsid true false seq wc sort head tail "
+                 "printf test touch chmod readlink dd yes grep stat trap").split()
+
+
+@contextlib.contextmanager
+def podman(folder, registry_port=None):
+    """A container engine with the image localhost/bb:1 (busybox), which trusts a registry of ours; gives the path of its socket."""
+    for program in ("/usr/bin/podman", "/usr/sbin/runc", "/bin/busybox"):
+        if not Path(program).exists():
+            flowtest.skip(f"{program} is not installed (podman, runc, crun, catatonit, busybox-static)", is_installable=True)
+    if os.geteuid() != 0:
+        flowtest.skip("containers in tests need root")
+    folder = Path(folder)
+    limit = subprocess.run(["sh", "-c", "ulimit -Hn"], capture_output=True, text=True, check=True).stdout.strip()
+    (folder / "containers.conf").write_text(f'[containers]\ndefault_ulimits = ["nofile={limit}:{limit}", "nproc=4000:4000"]\n')
+    (folder / "registries.conf").write_text(f'[[registry]]\nlocation = "127.0.0.1:{registry_port}"\ninsecure = true\n' if registry_port else "")
+    env = {"CONTAINERS_CONF": str(folder / "containers.conf"), "CONTAINERS_REGISTRIES_CONF": str(folder / "registries.conf")}
+    where = ("--root", str(folder / "root"), "--runroot", str(folder / "runroot"), "--tmpdir", str(folder / "tmp"))
+    root = folder / "image"
+    (root / "bin").mkdir(parents=True)
+    (root / "tmp").mkdir(mode=0o1777)
+    shutil.copy("/bin/busybox", root / "bin/busybox")
+    for name in BUSYBOX_LINKS:
+        (root / "bin" / name).symlink_to("busybox")
+    archive = folder / "image.tar"
+    subprocess.run(["tar", "-C", root, "-cf", archive, "."], check=True)
+    subprocess.run(["podman", *PODMAN, *where, "import", "-q", archive, "localhost/bb:1"], check=True, env={**os.environ, **env},
+                   capture_output=True)
+    socket_path = folder / "podman.sock"
+    with server(["podman", *PODMAN, *where, "system", "service", "-t", "0", f"unix://{socket_path}"], folder, "podman", env) as process:
+        wait_until(socket_path.exists, "podman", process=process)
+        try:
+            yield str(socket_path)
+        finally:
+            subprocess.run(["podman", *PODMAN, *where, "rm", "-af", "-t", "0"], env={**os.environ, **env}, capture_output=True, check=False)
+            subprocess.run(["umount", "-R", str(folder / "root")], capture_output=True, check=False)

@@ -138,6 +138,10 @@ function fake.host(script)
         for _, argument in ipairs(t.argv or {}) do assert(not is_secret(argument)) end
         return answer("exec", t)
     end
+    function host.runner(t)
+        if script.engine and (t.image or t.runner) then return script.engine end
+        return { kind = "process" }
+    end
     function host.http(t) return answer("http", t) end
     function host.which(name)
         if script.programs and script.programs[name] then return "/usr/bin/" .. name end

@@ -1,0 +1,410 @@
+-- Commands in a container, through the Engine API on a Unix socket (Docker, Podman).
+--
+-- The container's name is a checkpoint before it is made, so that after a crash the same one is gone
+-- on with: its log is read from the beginning again, lines that were logged before are not repeated,
+-- and what it put out is not lost. Files go in and come back as an archive of the working directory,
+-- at the same path; or the directory is mounted.
+local value = use "lib.value"
+
+local docker = {}
+
+local ARCHIVE = ".container.tar"
+local SCRIPT = ".container-script"
+local FOREVER = 365 * 24 * 3600
+local PULLS, PULL_WAIT, PULL_WAIT_MAX = 5, 5, 120
+
+local running = {}  -- task run -> connection and name, for a stop
+
+local function key_of(host)
+    return tostring(host.context.task_run_id) .. "/" .. tostring(host.context.attempt)
+end
+
+-- One call. The answer, or nil, message, class where the engine cannot be reached or says no.
+function docker.call(host, socket, method, path, more)
+    local request = { method = method, url = "http://engine/v1.41" .. path, unix = socket }
+    for name, given in pairs(more or {}) do request[name] = given end
+    local may_lack, accepted = request.may_lack, request.accept
+    request.may_lack, request.accept = nil, nil
+    local answer, message, class = host.http(request)
+    if answer == nil then
+        return nil, "the container engine at '" .. socket .. "' does not answer: " .. message, class
+    end
+    if answer.status < 400 or answer.status == accepted then return answer end
+    if answer.status == 404 and may_lack then return nil end
+    local said = type(answer.body) == "string" and host.json.decode(answer.body)
+    local text = host.is_map(said) and value.get(host, said, "message") or answer.body
+    return nil, "the container engine says: " .. tostring(text or answer.status), answer.class
+end
+
+-- "512MB" and the like, in bytes; a number is bytes already.
+local UNITS = { b = 1, k = 1024, kb = 1024, m = 1024 ^ 2, mb = 1024 ^ 2, g = 1024 ^ 3, gb = 1024 ^ 3,
+    t = 1024 ^ 4, tb = 1024 ^ 4 }
+
+local function bytes_of(host, given)
+    if given == nil then return nil end
+    if type(given) == "number" then return math.tointeger(given) or math.floor(given) end
+    local found = host.re.find("^\\s*([0-9.]+)\\s*([a-zA-Z]*)\\s*$", given)
+    local unit = found and (found[3] == nil or found[3] == "") and 1
+        or found and UNITS[string.lower(found[3])]
+    if unit == nil then host.fail("'" .. tostring(given) .. "' is no size, like 512MB") end
+    return math.floor(tonumber(found[2]) * unit)
+end
+
+-- --- images -------------------------------------------------------------------------------------
+
+-- The header with which a registry is asked; nil where there are no credentials.
+local function registry_auth(host, options)
+    local given = value.get(host, options, "credentials")
+    if given == nil then return nil end
+    local fields = {}
+    for name, known in pairs({ username = "username", password = "password", auth = "auth",
+        registry = "serveraddress", registryToken = "registrytoken",
+        identityToken = "identitytoken" }) do
+        local text = value.get(host, given, name)
+        if text ~= nil then fields[#fields + 1] = { known, text } end
+    end
+    table.sort(fields, function(a, b) return a[1] < b[1] end)
+    return host.base64.encode(host.text(host.map(fields)), true)
+end
+
+docker.registry_auth = registry_auth
+
+-- Name and tag; a digest stays with the name.
+function docker.split(image)
+    local name = image
+    local slash
+    local at = string.find(image, "/")
+    while at ~= nil do
+        slash = at
+        at = string.find(image, "/", at + 1)
+    end
+    if string.find(image, "@") ~= nil then return image, "" end
+    local colon = string.find(image, ":", slash or 1)
+    if colon == nil then return name, "latest" end
+    return image:sub(1, colon - 1), image:sub(colon + 1)
+end
+
+local function pull_once(host, socket, image, options)
+    local name, tag = docker.split(image)
+    local failure, rest = nil, ""
+    local function lines(text)
+        local all = string.split(rest .. text, "\n")
+        rest = table.remove(all)
+        for _, line in ipairs(all) do
+            local entry = string.starts(line, "{") and host.json.decode(line)
+            if entry and value.get(host, entry, "error") then failure = entry.error end
+        end
+        return true
+    end
+    local query = { fromImage = name }
+    if tag ~= "" then query.tag = tag end
+    local answer, message, class = docker.call(host, socket, "POST", "/images/create", {
+        query = query, on_chunk = lines, limits = { idle = 600 },
+        headers = { ["X-Registry-Auth"] = registry_auth(host, options) } })
+    if answer == nil then return nil, message, class end
+    lines("\n")
+    if failure ~= nil then return nil, failure, "permanent" end
+    return true
+end
+
+local function pull(host, socket, image, options)
+    host.log("DEBUG", "pulling the image '" .. image .. "'")
+    local wait = PULL_WAIT
+    for attempt = 1, PULLS do
+        local ok, message, class = pull_once(host, socket, image, options)
+        if ok then return true end
+        if class ~= "transient" and class ~= "throttled" or attempt == PULLS then
+            return nil, "the image '" .. image .. "' cannot be pulled: " .. message, class
+        end
+        host.sleep(wait)
+        wait = math.min(wait * 2, PULL_WAIT_MAX)
+    end
+end
+
+docker.pull = pull
+
+local function have_image(host, socket, image, options)
+    local policy = value.get(host, options, "pullPolicy") or "IF_NOT_PRESENT"
+    if policy ~= "ALWAYS" then
+        local found, message, class = docker.call(host, socket, "GET",
+            "/images/" .. host.url.encode(image) .. "/json", { may_lack = true })
+        if found ~= nil then return true end
+        if message ~= nil then return nil, message, class end
+        if policy == "NEVER" then
+            return nil, "the image '" .. image .. "' is not here, and 'pullPolicy' is NEVER: pull it, or "
+                .. "use IF_NOT_PRESENT", "permanent"
+        end
+    end
+    return pull(host, socket, image, options)
+end
+
+-- --- the container ------------------------------------------------------------------------------
+
+local function ports_of(host, options)
+    local exposed, bound = {}, {}
+    for _, binding in ipairs(value.list(host, value.get(host, options, "portBindings"))) do
+        local parts = string.split(binding, ":")
+        local port = table.remove(parts)
+        if string.find(port, "/") == nil then port = port .. "/tcp" end
+        local host_port = table.remove(parts) or ""
+        exposed[port] = host.map({})
+        bound[port] = host.list({ host.map({ HostIp = table.concat(parts, ":"),
+            HostPort = host_port }) })
+    end
+    return host.map(exposed), host.map(bound)
+end
+
+local function volumes_of(host, engine, options, mounted)
+    local binds = {}
+    if mounted then binds[1] = mounted .. ":" .. mounted end
+    local given = value.list(host, value.get(host, options, "volumes"))
+    if #given > 0 and not engine.volumes then
+        host.log("WARN", "'volumes' is ignored: this host does not allow it ('containers: {volumes: "
+            .. "true}' in flowrun.yaml)")
+        return host.list(binds)
+    end
+    for _, volume in ipairs(given) do binds[#binds + 1] = volume end
+    return host.list(binds)
+end
+
+local function devices_of(host, options)
+    local devices = {}
+    for i, device in ipairs(value.list(host, value.get(host, options, "deviceRequests"))) do
+        devices[i] = host.map({ Driver = device.driver, Count = device.count,
+            DeviceIDs = device.deviceIds, Capabilities = device.capabilities,
+            Options = device.options })
+    end
+    return #devices > 0 and host.list(devices) or nil
+end
+
+local function body_of(host, engine, command, options)
+    local cpus = value.get(host, value.get(host, options, "cpu"), "cpus")
+    local memory = value.get(host, options, "memory")
+    local function size(name) return bytes_of(host, value.get(host, memory, name)) end
+    local swappiness = value.get(host, memory, "memorySwappiness")
+    local exposed, bound = ports_of(host, options)
+    local context = host.context
+    local env = {}
+    for name, text in pairs(command.env) do
+        env[#env + 1] = host.join({ name, "=", host.text(text) })
+    end
+    table.sort(env, function(a, b) return tostring(a) < tostring(b) end)
+    local entry = value.get(host, options, "entryPoint")
+    return host.map({
+        Image = command.image, Cmd = host.list(command.argv), Env = host.list(env),
+        Entrypoint = entry == nil and command.entry or #(entry or {}) > 0 and entry or nil,
+        WorkingDir = command.folder, User = value.get(host, options, "user"),
+        ExposedPorts = exposed,
+        Labels = host.map({
+            ["kestra.io/namespace"] = context.namespace, ["kestra.io/flow-id"] = context.flow_id,
+            ["kestra.io/task-id"] = context.task_id,
+            ["kestra.io/execution-id"] = context.execution_id,
+            ["kestra.io/taskrun-id"] = context.task_run_id,
+            ["kestra.io/taskrun-attempt"] = tostring(context.attempt),
+        }),
+        HostConfig = host.map({
+            Binds = volumes_of(host, engine, options, command.mounted),
+            NetworkMode = value.get(host, options, "networkMode"),
+            ExtraHosts = value.get(host, options, "extraHosts"),
+            PortBindings = bound,
+            Privileged = value.get(host, options, "privileged"),
+            ShmSize = bytes_of(host, value.get(host, options, "shmSize")),
+            NanoCpus = cpus and math.floor(tonumber(cpus) * 1000000000) or nil,
+            Memory = size("memory"), MemorySwap = size("memorySwap"),
+            MemoryReservation = size("memoryReservation"), KernelMemory = size("kernelMemory"),
+            MemorySwappiness = swappiness and tonumber(swappiness) or nil,
+            OomKillDisable = value.get(host, memory, "oomKillDisable"),
+            DeviceRequests = devices_of(host, options),
+            Init = true,  -- somebody must reap what daemons leave behind
+        }),
+    })
+end
+
+local function remove(host, socket, name)
+    return docker.call(host, socket, "DELETE", "/containers/" .. name,
+        { query = { force = "true", v = "true" }, may_lack = true })
+end
+
+-- The command as an argument vector; a script that must not be seen is a file of the archive.
+local function vector_of(host, command)
+    if command.argv ~= nil then
+        local words = {}
+        for i, word in ipairs(command.argv) do
+            if host.is_secret(word) then
+                return nil, "an argument of the command holds a secret, and whoever may look at the "
+                    .. "container can read arguments: pass it by 'env', or use an interpreter"
+            end
+            local text, message = host.storage.localise(host.text(word))
+            if text == nil then return nil, message end
+            words[i] = text
+        end
+        return words
+    end
+    local words = {}
+    for i, word in ipairs(command.interpreter) do words[i] = word end
+    local text = command.script
+    if not host.is_secret(text) then
+        local local_text, message = host.storage.localise(text)
+        if local_text == nil then return nil, message end
+        if #local_text <= 96 * 1024 then
+            words[#words + 1] = local_text
+            return words
+        end
+    end
+    local ok, message = host.workdir.write(SCRIPT, text, { mode = 384, localise = true })
+    if ok == nil then return nil, message end
+    table.remove(words)  -- the option that says "the next argument is the text"
+    words[#words + 1] = command.folder .. "/" .. SCRIPT
+    return words
+end
+
+-- --- its life -----------------------------------------------------------------------------------
+
+local function send_files(host, socket, name)
+    local ok, message, class = host.workdir.pack(ARCHIVE)
+    if ok == nil then return nil, message, class end
+    local sent
+    sent, message, class = docker.call(host, socket, "PUT", "/containers/" .. name .. "/archive",
+        { query = { path = "/" }, file = ARCHIVE, headers = { ["Content-Type"] = "application/x-tar" } })
+    host.workdir.remove(ARCHIVE)
+    if sent == nil then return nil, message, class end
+    return true
+end
+
+local function fetch_files(host, socket, name, folder)
+    local got, message, class = docker.call(host, socket, "GET", "/containers/" .. name .. "/archive",
+        { query = { path = folder }, save = ARCHIVE, may_lack = true })
+    if got == nil and message ~= nil then return nil, message, class end
+    local ok = true
+    if got ~= nil then ok, message, class = host.workdir.unpack(ARCHIVE) end
+    host.workdir.remove(ARCHIVE)
+    host.workdir.remove(SCRIPT)
+    if ok == nil then return nil, message, class end
+    return true
+end
+
+local function make(host, engine, command, options, name)
+    local socket = engine.socket
+    local ok, message, class = have_image(host, socket, command.image, options)
+    if ok == nil then return nil, message, class end
+    command.argv, message = vector_of(host, command)
+    if command.argv == nil then return nil, message, "permanent" end
+    ok, message, class = docker.call(host, socket, "POST", "/containers/create",
+        { query = { name = name }, json = body_of(host, engine, command, options) })
+    if ok == nil then return nil, message, class end
+    local made = host.json.decode(ok.body)
+    if not command.mounted then
+        ok, message, class = send_files(host, socket, name)
+        if ok == nil then
+            remove(host, socket, name)
+            return nil, message, class
+        end
+    end
+    host.workdir.remove(SCRIPT)
+    ok, message, class = docker.call(host, socket, "POST", "/containers/" .. name .. "/start")
+    if ok == nil then
+        remove(host, socket, name)
+        return nil, message, class
+    end
+    return made and made.Id or name
+end
+
+-- Follows it to its end: what host.exec gives, with the code of the container.
+local function follow(host, engine, command, name, skip)
+    local path = "/v1.41/containers/" .. name
+    local result, message, class = host.exec({
+        attach = { unix = engine.socket,
+            url = "http://engine" .. path .. "/logs?follow=true&stdout=true&stderr=true" },
+        skip = skip, on_line = command.on_line,
+    })
+    if result == nil then return nil, message, class end
+    local answer
+    answer, message, class = docker.call(host, engine.socket, "POST", "/containers/" .. name .. "/wait",
+        { limits = { idle = FOREVER } })
+    if answer == nil then return nil, message, class end
+    local ended = host.json.decode(answer.body)
+    result.code = ended and ended.StatusCode or 1
+    return result
+end
+
+local function finish(host, engine, command, options, name, result)
+    local ok, message, class = true, nil, nil
+    if not command.mounted then
+        ok, message, class = fetch_files(host, engine.socket, name, command.folder)
+    end
+    if value.get(host, options, "delete") ~= false then remove(host, engine.socket, name) end
+    running[key_of(host)] = nil
+    if ok == nil then return nil, message, class end
+    return result
+end
+
+-- Runs `command` (argv or script and interpreter, env, image, on_line) as host.exec would.
+function docker.run(host, engine, command, options)
+    local name = "flowrun-" .. tostring(host.context.task_run_id) .. "-" .. tostring(host.context.attempt)
+    if command.image == nil then
+        return nil, "a container needs an image: give 'containerImage'", "permanent"
+    end
+    command.folder = host.workdir.path()
+    command.entry = host.list({ "" })  -- else the image's would get the shell as its arguments
+    command.env.WORKING_DIR = command.folder
+    if value.get(host, options, "fileHandlingStrategy") == "MOUNT" then
+        command.mounted = command.folder
+    end
+    running[key_of(host)] = { socket = engine.socket, name = name, options = options }
+    host.checkpoint({ container = name, folder = command.folder, mounted = command.mounted or false })
+    local id, message, class = make(host, engine, command, options, name)
+    if id == nil then return nil, message, class end
+    if value.get(host, options, "wait") == false then
+        return { code = 0, vars = host.map({}), runner = { containerId = id } }
+    end
+    local result
+    result, message, class = follow(host, engine, command, name)
+    if result == nil then
+        remove(host, engine.socket, name)
+        return nil, message, class
+    end
+    result.runner = { containerId = id }
+    return finish(host, engine, command, options, name, result)
+end
+
+-- After a crash: false where the container was never made, else as docker.run.
+function docker.go_on(host, engine, command, options, last)
+    local name = last.checkpoint.container
+    local found, message, class = docker.call(host, engine.socket, "GET",
+        "/containers/" .. name .. "/json", { may_lack = true })
+    if found == nil and message ~= nil then return nil, message, class end
+    if found == nil then return false end
+    local inspected = host.json.decode(found.body)
+    local state = value.get(host, inspected, "State")
+    if value.get(host, state, "Status") == "created" or value.get(host, state, "Status") == "configured" then
+        remove(host, engine.socket, name)  -- it has not begun
+        return false
+    end
+    command.folder = last.checkpoint.folder
+    command.mounted = last.checkpoint.mounted ~= false and last.checkpoint.mounted or nil
+    running[key_of(host)] = { socket = engine.socket, name = name, options = options }
+    local _, logged = host.logs({ tasks = { host.context.task_id }, level = "INFO" })
+    local result
+    result, message, class = follow(host, engine, command, name, logged)
+    if result == nil then return nil, message, class end
+    result.runner = { containerId = value.get(host, inspected, "Id") }
+    return finish(host, engine, command, options, name, result)
+end
+
+-- A stop of the task.
+function docker.kill(host)
+    local at = running[key_of(host)]
+    if at == nil then return end
+    local grace = host.duration(value.get(host, at.options, "killGracePeriod") or 0) or 0
+    if grace > 0 then
+        docker.call(host, at.socket, "POST", "/containers/" .. at.name .. "/stop",
+            { query = { t = tostring(math.min(8, math.floor(grace))) }, may_lack = true, accept = 304 })
+    else
+        docker.call(host, at.socket, "POST", "/containers/" .. at.name .. "/kill",
+            { may_lack = true, accept = 409 })
+    end
+    if value.get(host, at.options, "delete") ~= false then remove(host, at.socket, at.name) end
+    running[key_of(host)] = nil
+end
+
+return docker

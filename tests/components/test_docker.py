@@ -1,0 +1,346 @@
+"""Tasks in real containers (Podman's Docker API): the same as on the host, files, pulls, resources, a stop, a crash."""
+
+import hashlib
+import http.client
+import http.server
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import components
+import flowtest
+
+SHELL = "io.kestra.plugin.scripts.shell."
+IMAGE = "localhost/bb:1"
+SECRET = "correct-horse-battery"
+OFFLINE = {"type": "io.kestra.plugin.scripts.runner.docker.Docker", "networkMode": "none"}
+
+# Flows that must put out the same on the host and in a container: name, properties.
+SAME = [
+    ("hello", {"commands": ["echo hello"]}),
+    ("stderr", {"commands": ["echo bad >&2", "echo good"]}),
+    ("exit_code", {"commands": ["exit 3"]}),
+    ("stops_at_failure", {"commands": ["false", "echo never"]}),
+    ("goes_on", {"commands": ["false", "echo on"], "failFast": False}),
+    ("one_shell", {"beforeCommands": ["X=7", "mkdir d", "cd d"], "commands": ["echo $X", "ls -a | wc -l"]}),
+    ("marker", {"commands": ['echo \'::{"outputs":{"n":42,"t":"x","l":[1,{"a":null}]}}::\'']}),
+    ("markers_merge", {"commands": ['echo \'::{"outputs":{"a":1,"b":1}}::\'', 'echo \'::{"outputs":{"b":2}}::\' >&2']}),
+    ("marker_in_failure", {"commands": ['echo \'::{"outputs":{"a":1}}::\'', "exit 4"]}),
+    ("metric", {"commands": ['echo \'::{"metrics":[{"name":"m","type":"counter","value":2,"tags":{"k":"v"}}]}::\'']}),
+    ("broken_marker", {"commands": ["echo '::{broken}::'"]}),
+    ("env", {"commands": ['echo "$A|$B"'], "env": {"A": "a b", "B": "{{ 1 + 1 }}"}}),
+    ("input_files", {"commands": ["cat a.txt sub/b.txt"], "inputFiles": {"a.txt": "A\n", "sub/b.txt": "B\n"}}),
+    ("output_files", {"commands": ["mkdir out", "echo one > out/1.txt", "echo two > out/2.txt", "echo no > no.log"],
+                      "outputFiles": ["out/*.txt"]}),
+    ("output_after_failure", {"commands": ["echo part > part.txt", "exit 5"], "outputFiles": ["*.txt"]}),
+    ("storage_uri", {"commands": ["cat {{ outputs.source.uri }}"]}),
+    ("working_dir", {"commands": ['test "$WORKING_DIR" = "$(pwd)" && echo same']}),
+    ("secret_env", {"commands": ["echo got $PW"], "env": {"PW": "{{ secret('PW') }}"}}),
+    ("secret_script", {"commands": ["echo is {{ secret('PW') }}"]}),
+    ("killed_by_signal", {"commands": ["kill -9 $$"]}),
+    ("many_lines", {"commands": ["seq 1 3000"]}),
+    ("no_newline", {"commands": ["printf 'end of it'"]}),
+    ("utf8", {"commands": ["printf 'gr\\303\\274n \\377 \\342\\202\\254\\n'"]}),
+    ("link", {"commands": ["echo x > real.txt", "ln -s real.txt link.txt", "cat link.txt"], "outputFiles": ["real.txt"]}),
+]
+
+
+class Engine:
+    """One engine for all tests of this file."""
+
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="flow-test-")
+        self.path = Path(self.folder.name)
+        self.registry_port = components.free_port()
+        self.podman = components.podman(self.path, self.registry_port)
+        self.socket = self.podman.__enter__()
+        (self.path / "secrets.yaml").write_text(f"PW: {SECRET}\n")
+        (self.path / "secrets.yaml").chmod(0o600)
+
+    def close(self):
+        self.podman.__exit__(None, None, None)
+        self.folder.cleanup()
+
+    def call(self, method, path):
+        connection = http.client.HTTPConnection("engine")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(self.socket)
+        connection.request(method, "/v1.41" + path)
+        answer = connection.getresponse()
+        body = answer.read()
+        return json.loads(body) if body else None
+
+    def containers(self):
+        return self.call("GET", "/containers/json?all=true")
+
+
+ENGINE = []
+
+
+def engine():
+    if not ENGINE:
+        ENGINE.append(Engine())
+    return ENGINE[0]
+
+
+def compiled(folder, tasks, name="flow"):
+    (folder / f"{name}.yaml").write_text(json.dumps({"id": name, "namespace": "company.test", "tasks": tasks}))
+    flowtest.run([flowtest.FLOWC, "compile", folder / f"{name}.yaml", "-o", folder / f"{name}.flowc", "-q"], check=0)
+    return folder / f"{name}.flowc"
+
+
+def environment():
+    return {"DOCKER_HOST": "unix://" + engine().socket}
+
+
+def run_flow(folder, artifact, *arguments, env=None):
+    done = flowtest.run([flowtest.FLOWRUN, "run", artifact, "--state-dir", folder / "state", "--secrets", engine().path / "secrets.yaml",
+                         "--output", "json", *arguments], env=env or environment())
+    whole = json.loads(done.stdout)
+    assert "taskRunList" in whole, done.stdout + done.stderr
+    return {run["taskId"]: run for run in whole["taskRunList"]}, done
+
+
+def seen(folder, runs, done, name):
+    """What a user sees of a task: state, outputs with the texts of files, its lines by stream."""
+    run = runs[name]
+    outputs = dict(run["outputs"] or {})
+    outputs.pop("taskRunner", None)
+    files = {}
+    for path, uri in (outputs.pop("outputFiles", None) or {}).items():
+        files[path] = next(folder.rglob(uri.rsplit("/", 1)[1])).read_text()
+    lines = [line.split("Z ", 1)[1] for line in done.stderr.splitlines() if f" {name}: " in line]
+    # The two streams are two pipes on the host: their order among each other is anyone's guess.
+    return run["state"]["current"], outputs, files, sorted(lines), [(m["name"], m["value"], m.get("tags")) for m in run["metrics"]]
+
+
+def test_the_same_on_the_host_and_in_a_container():
+    with flowtest.temporary() as name:
+        folder = Path(name)
+        tasks = [{"id": "source", "type": "io.kestra.plugin.core.storage.Write", "content": "stored text\n"},
+                 {"id": "all", "type": "io.kestra.plugin.core.flow.Parallel", "concurrent": 4, "tasks": [
+                     {"id": row, "type": SHELL + "Commands", "containerImage": IMAGE, "allowFailure": True, "taskRunner": OFFLINE, **properties}
+                     for row, properties in SAME]}]
+        artifact = compiled(folder, tasks)
+        on_host, host_done = run_flow(folder, artifact, "--task-runner", "process")
+        in_box, box_done = run_flow(folder, artifact)
+        differ = []
+        for row, _ in SAME:
+            host_seen, box_seen = seen(folder, on_host, host_done, row), seen(folder, in_box, box_done, row)
+            if host_seen != box_seen:
+                differ.append(f"{row}\n  host {host_seen}\n  box  {box_seen}")
+            assert "containerId" in (in_box[row]["outputs"] or {}).get("taskRunner", {}), (row, box_done.stderr[-2000:])
+        assert not differ, "\n".join(differ)
+        assert SECRET not in box_done.stderr + box_done.stdout
+        assert not engine().containers()
+
+
+def test_a_directory_of_several_tasks_is_the_same_for_all():
+    with flowtest.temporary() as name:
+        folder = Path(name)
+        box = {"type": SHELL + "Commands", "containerImage": IMAGE, "taskRunner": OFFLINE}
+        artifact = compiled(folder, [{"id": "w", "type": "io.kestra.plugin.core.flow.WorkingDirectory", "tasks": [
+            {"id": "one", **box, "commands": ["echo first > f", "mkdir -p a/b", "echo deep > a/b/c", "ln -s ../f a/link"]},
+            {"id": "two", "type": SHELL + "Commands", "commands": ["cat f a/b/c a/link", "echo second >> f"]},
+            {"id": "three", **box, "commands": ["cat f a/b/c a/link"]}]}])
+        _, done = run_flow(folder, artifact)
+        assert done.returncode == 0, done.stderr
+        lines = [line.split(": ", 1)[1] for line in done.stderr.splitlines() if " two: " in line or " three: " in line]
+        assert lines == ["first", "deep", "first", "first", "second", "deep", "first", "second"], done.stderr
+
+
+def test_what_leads_out_of_the_directory_stays_in_the_container():
+    with flowtest.temporary() as name:
+        folder = Path(name)
+        artifact = compiled(folder, [{"id": "a", "type": SHELL + "Commands", "containerImage": IMAGE, "taskRunner": OFFLINE, "outputFiles": ["**"],
+                                      "commands": ["ln -s /etc/passwd stolen", "ln -s ../../../.. up", "echo fine > f", "ln -s f good"]}])
+        runs, done = run_flow(folder, artifact)
+        assert "2 entries of the archive were left out" in done.stderr, done.stderr
+        assert list(runs["a"]["outputs"]["outputFiles"]) == ["f"], runs["a"]["outputs"]
+
+
+def test_a_mounted_directory_needs_no_copy():
+    with flowtest.temporary() as name:
+        folder = Path(name)
+        artifact = compiled(folder, [{"id": "a", "type": SHELL + "Commands", "containerImage": IMAGE, "inputFiles": {"i": "in\n"},
+                                      "taskRunner": {**OFFLINE, "fileHandlingStrategy": "MOUNT"}, "outputFiles": ["o"],
+                                      "commands": ["cat i > o", "cat o"]}])
+        runs, done = run_flow(folder, artifact)
+        assert "a: in" in done.stderr and list(runs["a"]["outputs"]["outputFiles"]) == ["o"], done.stderr
+
+
+def test_resources_labels_and_user_reach_the_engine():
+    with flowtest.temporary() as name:
+        folder = Path(name)
+        runner = {**OFFLINE, "user": "1000:1000", "cpu": {"cpus": 0.5}, "memory": {"memory": "128MB"}, "shmSize": "16MB",
+                  "extraHosts": ["db:10.0.0.1"], "delete": False, "networkMode": "none"}
+        artifact = compiled(folder, [{"id": "a", "type": SHELL + "Commands", "containerImage": IMAGE, "taskRunner": runner,
+                                      "env": {"PW": "{{ secret('PW') }}"}, "commands": ["id -u", "echo mine > f", "cat f"]}])
+        runs, done = run_flow(folder, artifact)
+        assert done.returncode == 0 and "a: 1000" in done.stderr and "a: mine" in done.stderr, done.stderr
+        made = engine().call("GET", f"/containers/{runs['a']['outputs']['taskRunner']['containerId']}/json")
+        engine().call("DELETE", f"/containers/{made['Id']}?force=true")
+        labels = made["Config"]["Labels"]
+        assert labels["kestra.io/namespace"] == "company.test" and labels["kestra.io/flow-id"] == "flow"
+        assert labels["kestra.io/task-id"] == "a" and labels["kestra.io/taskrun-attempt"] == "1"
+        assert made["HostConfig"]["Memory"] == 128 * 1024 * 1024 and made["HostConfig"]["NanoCpus"] == 500000000
+        assert made["HostConfig"]["ShmSize"] == 16 * 1024 * 1024
+        assert SECRET not in json.dumps(made["Config"]["Cmd"]) and f"PW={SECRET}" in made["Config"]["Env"]
+
+
+def registry(layer_root):
+    """A registry on loopback with the image t/bb:1; counts what is asked of it."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.add(layer_root, arcname=".")
+    layer = buffer.getvalue()
+
+    def digest(blob):
+        return "sha256:" + hashlib.sha256(blob).hexdigest()
+
+    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {"Env": ["FROM_IMAGE=yes"]},
+                         "rootfs": {"type": "layers", "diff_ids": [digest(layer)]}}).encode()
+    prefix = "application/vnd.docker."
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": prefix + "distribution.manifest.v2+json",
+                           "config": {"mediaType": prefix + "container.image.v1+json", "size": len(config), "digest": digest(config)},
+                           "layers": [{"mediaType": prefix + "image.rootfs.diff.tar", "size": len(layer), "digest": digest(layer)}]}).encode()
+    blobs = {digest(config): config, digest(layer): layer}
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def answer(self, status, body=b"", kind="application/json"):
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        def do_GET(self):
+            asked.append((self.path, self.headers.get("Authorization")))
+            if self.path == "/v2/":
+                return self.answer(200)
+            if self.path.startswith("/v2/t/bb/manifests/"):
+                if self.path.endswith(":gone") or self.path.endswith("/gone"):
+                    return self.answer(404, b'{"errors":[{"code":"MANIFEST_UNKNOWN"}]}')
+                return self.answer(200, manifest, prefix + "distribution.manifest.v2+json")
+            blob = blobs.get(self.path.rsplit("/", 1)[1])
+            return self.answer(200, blob, "application/octet-stream") if blob else self.answer(404)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", engine().registry_port), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server, asked
+
+
+def test_pull_policies_against_a_registry():
+    server, asked = registry(engine().path / "image")
+    image = f"127.0.0.1:{server.server_port}/t/bb:1"
+    with flowtest.temporary() as name:
+        folder = Path(name)
+
+        def once(policy, tag=image):
+            artifact = compiled(folder, [{"id": "a", "type": SHELL + "Commands", "containerImage": tag,
+                                          "taskRunner": {**OFFLINE, "pullPolicy": policy}, "commands": ["echo from $FROM_IMAGE"]}])
+            asked.clear()
+            _, done = run_flow(folder, artifact)
+            return done, [path for path, _ in asked if "/manifests/" in path]
+
+        done, _ = once("NEVER")
+        assert "is not here, and 'pullPolicy' is NEVER" in done.stderr, done.stderr
+        done, manifests = once("IF_NOT_PRESENT")
+        assert "a: from yes" in done.stderr and manifests, done.stderr
+        done, manifests = once("IF_NOT_PRESENT")
+        assert "a: from yes" in done.stderr and not manifests, manifests
+        done, manifests = once("ALWAYS")
+        assert "a: from yes" in done.stderr and manifests
+        done, _ = once("IF_NOT_PRESENT", image.removesuffix(":1") + ":gone")
+        assert done.returncode == 1 and "cannot be pulled" in done.stderr, done.stderr
+    server.shutdown()
+
+
+def test_a_missing_engine_says_what_to_do():
+    with flowtest.temporary() as name:
+        folder = Path(name)
+        artifact = compiled(folder, [{"id": "a", "type": SHELL + "Commands", "containerImage": IMAGE, "commands": ["true"]}])
+        done = flowtest.run([flowtest.FLOWRUN, "run", artifact, "--state-dir", folder / "state"], env={"DOCKER_HOST": "unix:///nowhere.sock"})
+        assert done.returncode == 1 and "'/nowhere.sock'" in done.stderr and "--task-runner process" in done.stderr, done.stderr
+        done = flowtest.run([flowtest.FLOWRUN, "run", artifact, "--state-dir", folder / "state"], env={"DOCKER_HOST": "tcp://127.0.0.1:1"})
+        assert "only Unix sockets" in done.stderr, done.stderr
+
+
+def wait_for(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not happen")
+
+
+def start(folder, artifact, name):
+    return subprocess.Popen([flowtest.FLOWRUN, "run", artifact, "--id", name, "--state-dir", folder / "state"], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **environment()})
+
+
+def test_a_stop_ends_the_container():
+    with flowtest.temporary() as name:
+        folder = Path(name)
+        runner = {**OFFLINE, "killGracePeriod": "PT1S"}
+        stubborn = ["trap '' TERM; sleep 100 & sleep 100 & while true; do sleep 1; done"]
+        tasks = [{"id": kind, "type": SHELL + "Commands", "containerImage": IMAGE, "taskRunner": how, "commands": stubborn, **more}
+                 for kind, how, more in (("late", OFFLINE, {"timeout": "PT2S", "allowFailure": True}), ("graceful", runner, {}))]
+        artifact = compiled(folder, [{"id": "both", "type": "io.kestra.plugin.core.flow.Parallel", "tasks": tasks}])
+        process = start(folder, artifact, "x")
+        wait_for(lambda: [c for c in engine().containers() if c["State"] == "running"])
+        # The one with a timeout ends by itself, the other is killed.
+        wait_for(lambda: [c["Labels"]["kestra.io/task-id"] for c in engine().containers() if c["State"] == "running"] == ["graceful"])
+        flowtest.run([flowtest.FLOWRUN, "kill", "x", "--state-dir", folder / "state"], check=0)
+        begin = time.monotonic()
+        process.wait(20)
+        assert time.monotonic() - begin < 10
+        assert not engine().containers()
+
+
+def test_after_a_crash_the_same_container_is_gone_on_with():
+    with flowtest.temporary() as name:
+        folder = Path(name)
+        artifact = compiled(folder, [{"id": "a", "type": SHELL + "Commands", "containerImage": IMAGE, "taskRunner": OFFLINE, "outputFiles": ["o"],
+                                      "commands": ["echo started", "echo one >> o", 'echo \'::{"outputs":{"n":1}}::\'', "sleep 3", "echo over"]}])
+        process = start(folder, artifact, "x")
+        wait_for(lambda: "started" in flowtest.run([flowtest.FLOWRUN, "logs", "x", "--state-dir", folder / "state"]).stdout)
+        before = engine().containers()
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        done = flowtest.run([flowtest.FLOWRUN, "resume", "x", "--state-dir", folder / "state", "--output", "json"], env=environment())
+        run = json.loads(done.stdout)["taskRunList"][0]
+        assert run["state"]["current"] == "SUCCESS", done.stderr
+        assert run["outputs"]["vars"] == {"n": 1} and list(run["outputs"]["outputFiles"]) == ["o"]
+        assert run["outputs"]["taskRunner"]["containerId"] == before[0]["Id"]
+        log = flowtest.run([flowtest.FLOWRUN, "logs", "x", "--state-dir", folder / "state"]).stdout
+        assert log.count("started") == 1 and log.count("over") == 1, log
+        assert not engine().containers()
+
+
+if __name__ == "__main__":
+    try:
+        flowtest.main()
+    finally:
+        for each in ENGINE:
+            each.close()
