@@ -530,6 +530,7 @@ void attempt_recover(Execution *execution, const Action *action) {
     }
     const Value *props = value_map_get(action->value, STR("properties"));
     const Value *checkpoint = value_map_get(action->value, STR("checkpoint"));
+    if (checkpoint != NULL && checkpoint->kind == VALUE_NULL) checkpoint = NULL;
     Value given = props == NULL ? value_map(turn_arena(execution)) : *props;
     const char *why = NULL;
     HostRecovery way = HOST_ASK;
