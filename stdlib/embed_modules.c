@@ -444,8 +444,6 @@ static void write_code(Buffer *out, const Module *module) {
     char name[32];
     snprintf(name, sizeof name, "code_%u", number);
     embed_bytes(out, name, module->bytecode);
-    snprintf(name, sizeof name, "source_%u", number);
-    embed_bytes(out, name, module->source);
     if (module->uses.count == 0) return;
     buffer_printf(out, "static const Str uses_%u[] = {", number);
     for (uint32_t i = 0; i < module->uses.count; i++) {
@@ -469,9 +467,9 @@ static void write_modules(Buffer *out, const Modules *modules) {
         uint32_t code = module->owner != NULL ? module->owner->number : module->number;
         buffer_printf(out,
                       "    {.type = {\"" STR_FMT "\", %zu}, .bytecode = {code_%u, %zu}, "
-                      ".source = {source_%u, %zu}, .effects = %u, .is_lib = %d",
-                      STR_ARG(module->name), module->name.len, code, module->bytecode.len, code,
-                      module->source.len, module->effects, module->is_lib);
+                      ".effects = %u, .is_lib = %d",
+                      STR_ARG(module->name), module->name.len, code, module->bytecode.len,
+                      module->effects, module->is_lib);
         if (module->uses.count > 0) {
             buffer_printf(out, ", .uses = uses_%u, .use_count = %u", code, module->uses.count);
         }

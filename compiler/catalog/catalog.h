@@ -229,7 +229,6 @@ uint32_t catalog_value_absent_in(Catalog *catalog, Str type, Str prop, Str value
 typedef struct StdModule {
     Str type;  // canonical; or the module name of lib code ("lib.aws")
     Str bytecode;
-    Str source;        // Lua text
     uint32_t effects;  // EFFECT_ bits of artifact/plan.h
     const Str *uses;   // lib modules
     uint32_t use_count;
