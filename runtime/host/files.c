@@ -526,7 +526,8 @@ static int wd_namespace_files(lua_State *L) {
 static int wd_pack(lua_State *L) {
     HostTask *task = call_begin(L);
     Err err = workdir_open(task);
-    if (err.code == ERR_NONE) err = workdir_pack(task, check_text(L, 1, "path"), &task->call);
+    Str top = lua_isnoneornil(L, 2) ? task->workdir : check_text(L, 2, "top");
+    if (err.code == ERR_NONE) err = workdir_pack(task, check_text(L, 1, "path"), top, &task->call);
     return done(L, &err);
 }
 

@@ -226,7 +226,7 @@ MUST_CHECK Err store_output_files(HostTask *task, Value globs, Arena *arena, Val
 int api_workdir(lua_State *L);
 
 // The directory as an archive in it, and back from one whose top is a folder (tar.c).
-MUST_CHECK Err workdir_pack(HostTask *task, Str name, Arena *arena);
+MUST_CHECK Err workdir_pack(HostTask *task, Str name, Str top, Arena *arena);
 MUST_CHECK Err workdir_unpack(HostTask *task, Str archive, Arena *arena);
 
 // --- caches of WorkingDirectory (cache.c) -------------------------------------------------------

@@ -101,17 +101,18 @@ static Err check_type(Value fields) {
                     STR_ARG(type));
 }
 
-// host.runner{runner, image} -> {kind = "process"}, or {kind = "docker", socket, volumes}
+// host.runner{runner, image, force} -> {kind = "process"}, or {kind = "docker", socket, volumes}
 int api_runner(lua_State *L) {
-    static const char *const known[] = {"runner", "image", NULL};
+    static const char *const known[] = {"runner", "image", "force", NULL};
     HostTask *task = call_begin(L);
     Arena *arena = &task->call;
     Value fields = check_fields(L, 1, arena, "runner", known);
     const HostOptions *options = &task->host->options;
-    bool is_container = wants_container(task, fields);
+    bool is_forced = value_map_get_bool(fields, STR("force"), false);
+    bool is_container = is_forced || wants_container(task, fields);
     Str socket = {0};
     Err err = err_none();
-    if (is_container && options->runner == RUNNER_AUTO) err = check_type(fields);
+    if (is_container && !is_forced && options->runner == RUNNER_AUTO) err = check_type(fields);
     if (err.code == ERR_NONE && is_container && !is_planning(task)) {
         err = engine_find(fields, arena, &socket);
     }

@@ -161,13 +161,12 @@ static Err put_folder(Pack *pack, int fd, Str path, int depth) {
     return err;
 }
 
-Err workdir_pack(HostTask *task, Str name, Arena *arena) {
+Err workdir_pack(HostTask *task, Str name, Str top, Arena *arena) {
     int out = -1;
     TRY(workdir_open_file(task, name, O_WRONLY | O_CREAT | O_TRUNC, 0600, &out));
     Pack pack = {.out = out, .arena = arena, .skip = str_to_c(arena, name)};
     int folder = openat(task->workdir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     Err err = folder < 0 ? err_system("cannot open the working directory") : err_none();
-    Str top = task->workdir;
     while (top.len > 0 && top.ptr[0] == '/') top = str_slice(top, 1, top.len);
     if (err.code == ERR_NONE) err = put_folder(&pack, folder, top, 0);
     static const char end[2 * BLOCK] = {0};

@@ -345,7 +345,7 @@ function docker.run(host, engine, command, options)
         return nil, "a container needs an image: give 'containerImage'", "permanent"
     end
     command.folder = host.workdir.path()
-    command.entry = host.list({ "" })  -- else the image's would get the shell as its arguments
+    if command.entry == nil then command.entry = host.list({ "" }) end  -- else the image's would get the shell as its arguments
     command.env.WORKING_DIR = command.folder
     if value.get(host, options, "fileHandlingStrategy") == "MOUNT" then
         command.mounted = command.folder

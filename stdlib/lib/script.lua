@@ -88,7 +88,8 @@ local function environment(props, host, spec)
     return env
 end
 
-local function bring_files(props, host)
+-- Namespace files and input files; nil, message, class where one cannot be had.
+function script.bring_files(props, host)
     if props.namespaceFiles ~= nil then
         local count, message, class = host.workdir.namespace_files(props.namespaceFiles)
         if count == nil then return nil, message, class end
@@ -138,14 +139,16 @@ local function execute(props, host, spec, last)
     command.env = environment(props, host, spec)
     command.on_line = spec.on_line
     local runner, image = runner_of(props), image_of(props, host)
-    local options = options_of(props, runner)
-    local engine, message, class = host.runner({ runner = runner or props.docker, image = image })
+    local options = spec.container or options_of(props, runner)
+    local engine, message, class = host.runner({ runner = spec.container or runner or props.docker,
+        image = image, force = spec.container ~= nil })
     if engine == nil then return nil, message, class end
     if engine.kind == "process" or host.context.mode == "plan" then
         command.runner, command.image, command.grace = runner, image, spec.grace
         return host.exec(command)
     end
     command.image = image or spec.image
+    if spec.container then command.entry = false end  -- the image's own
     if last and last.checkpoint and last.checkpoint.container then
         local result
         result, message, class = docker.go_on(host, engine, command, options, last)
@@ -164,10 +167,11 @@ end
 --   files       texts that are written and removed again, by name; keep_files stay
 --   prepare     called before the command; nil, message, class where it cannot
 --   collect     called after it, also after a failure: more output files, …, whether it is a warning
+--   container   properties of a container that it runs in, whatever the host's rule says
 --   on_line, grace  as host.exec takes them
 -- `last` is what a run before a crash left behind, where there was one.
 function script.run(props, host, spec, last)
-    local ok, message, class = bring_files(props, host)
+    local ok, message, class = script.bring_files(props, host)
     if ok then ok, message, class = write_files(host, spec.keep_files) end
     if ok then ok, message, class = write_files(host, spec.files) end
     if ok and spec.prepare then ok, message, class = spec.prepare() end
@@ -182,7 +186,7 @@ function script.run(props, host, spec, last)
     files, message, class = collect_files(props, host)
     if files == nil then return nil, message, class end
     if spec.collect and not result.planned then
-        more, message, class, is_warning = spec.collect()
+        more, message, class, is_warning = spec.collect(result)
         if more == nil then return nil, message, class end
         for path, uri in pairs(more) do files[path] = uri end
     end

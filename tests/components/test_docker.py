@@ -6,6 +6,7 @@ import http.server
 import io
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import components
+import escapes
 import flowtest
 
 SHELL = "io.kestra.plugin.scripts.shell."
@@ -274,6 +276,27 @@ def test_pull_policies_against_a_registry():
     server.shutdown()
 
 
+def test_an_image_is_built_and_run_and_removed():
+    cli = "io.kestra.plugin.docker.cli."
+    with flowtest.temporary() as name:
+        folder = Path(name)
+        artifact = compiled(folder, [
+            {"id": "build", "type": cli + "Build", "dockerfile": "FROM localhost/bb:1\nCOPY word /word\nENTRYPOINT [\"/bin/cat\"]\n",
+             "inputFiles": {"word": "inside\n"}, "tags": ["localhost/built:1"], "pull": False},
+            {"id": "run", "type": cli + "Run", "containerImage": "localhost/built:1", "commands": ["/word"], "networkMode": "none"},
+            {"id": "tag", "type": cli + "Tag", "sourceImage": "localhost/built:1", "targetImage": "localhost/other:2"},
+            {"id": "list", "type": cli + "ImageLs", "imageNameFilter": "localhost/other"},
+            {"id": "rm", "type": cli + "Rm", "imageIds": ["localhost/other:2", "localhost/built:1"], "force": True}])
+        runs, done = run_flow(folder, artifact)
+        assert done.returncode == 0, done.stderr
+        assert "run: inside" in done.stderr and runs["build"]["outputs"]["imageId"], done.stderr
+        assert runs["list"]["outputs"]["count"] == 1
+        broken = compiled(folder, [{"id": "build", "type": cli + "Build", "dockerfile": "FROM localhost/bb:1\nCOPY none /none\n",
+                                    "tags": ["localhost/broken:1"], "pull": False}])
+        _, done = run_flow(folder, broken)
+        assert done.returncode == 1 and "the build failed" in done.stderr, done.stderr
+
+
 def test_a_missing_engine_says_what_to_do():
     with flowtest.temporary() as name:
         folder = Path(name)
@@ -316,6 +339,22 @@ def test_a_stop_ends_the_container():
         process.wait(20)
         assert time.monotonic() - begin < 10
         assert not engine().containers()
+
+
+def test_nothing_escapes_a_container():
+    names = [name for name in escapes.ESCAPES if name != "ptraced"]  # no Python in the image
+    for end, more in (("exit 0", {}), ("sleep MARK", {"timeout": "PT6S"})):
+        mark = f"1{random.randrange(10**6):06d}.{random.randrange(10**9):09d}"
+        with flowtest.temporary() as name:
+            folder = Path(name)
+            tasks = [{"id": each, "type": SHELL + "Commands", "containerImage": IMAGE, "taskRunner": OFFLINE, "allowFailure": True,
+                      "failFast": False, "commands": [escapes.commands(each, mark, 100), "echo up", end.replace("MARK", mark)], **more}
+                     for each in names]
+            artifact = compiled(folder, [{"id": "all", "type": "io.kestra.plugin.core.flow.Parallel", "tasks": tasks}])
+            _, done = run_flow(folder, artifact)
+            assert done.stderr.count(": up") == len(names), done.stderr
+            assert not escapes.survivors(mark), escapes.survivors(mark)
+            assert not engine().containers()
 
 
 def test_after_a_crash_the_same_container_is_gone_on_with():

@@ -366,6 +366,120 @@ case("a_clone_hides_its_password_and_names_what_cannot_be", function()
     contains(fake.run(CLONE, { url = "u" }, {}).failure, "'git' is not on the PATH")
 end)
 
+-- --- containers and images ----------------------------------------------------------------------
+
+local DOCKER = "io.kestra.plugin.docker.cli."
+
+-- An engine that says yes to everything; `answers` are bodies by a part of the path.
+local function engine(answers)
+    return { engine = { kind = "docker", socket = "/engine.sock" }, http = function(request)
+        for part, body in pairs(answers or {}) do
+            if request.url:find(part, 1, true) then
+                if request.on_chunk then request.on_chunk(body) end
+                return { status = 200, headers = {}, body = body }
+            end
+        end
+        return { status = 200, headers = {}, body = "{}" }
+    end, exec = { { code = 0, vars = {} } } }
+end
+
+local function calls(record)
+    local out = {}
+    for i, request in ipairs(record.http) do
+        out[i] = request.method .. " " .. request.url:gsub("^http://engine/v1.41", "")
+    end
+    return out
+end
+
+case("a_command_in_a_container_is_made_filled_started_followed_and_removed", function()
+    local world = engine { ["/wait"] = '{"StatusCode": 3}', ["/create"] = '{"Id": "c1"}' }
+    local record = fake.run("io.kestra.plugin.scripts.shell.Commands", { commands = { "a" },
+        containerImage = "img:2", env = { A = fake.secret("x") }, taskRunner = { type = "x.Docker",
+            cpu = { cpus = 1.5 }, memory = { memory = "2GB" }, user = "u", killGracePeriod = "PT3S" } },
+        world)
+    local name = "flowrun-nil-nil"
+    same(calls(record), { "GET /images/img%3A2/json", "POST /containers/create",
+        "PUT /containers/" .. name .. "/archive", "POST /containers/" .. name .. "/start",
+        "POST /containers/" .. name .. "/wait", "GET /containers/" .. name .. "/archive",
+        "DELETE /containers/" .. name })
+    local body = record.http[2].json
+    same(body.Cmd, { "/bin/sh", "-c", "set -e\na" })
+    same({ body.Image, body.Entrypoint, body.WorkingDir, body.User }, { "img:2", { "" }, "/task/dir", "u" })
+    same({ body.HostConfig.NanoCpus, body.HostConfig.Memory }, { 1500000000, 2147483648 })
+    same({ tostring(body.Env[1]), body.Env[2] }, { "******", "WORKING_DIR=/task/dir" })
+    same(record.exec[1].attach.unix, "/engine.sock")
+    same(record.checkpoint.container, name)
+    same({ record.outputs.exitCode, record.outputs.taskRunner.containerId }, { 3, "c1" })
+    same(record.failure, "Command failed with exit code 3")
+end)
+
+case("a_script_with_a_secret_is_no_argument_of_a_container", function()
+    local record = fake.run("io.kestra.plugin.scripts.shell.Commands",
+        { commands = { fake.secret("curl KEY") }, containerImage = "img" }, engine {})
+    same(record.http[2].json.Cmd, { "/bin/sh", "/task/dir/.container-script" })
+    same(tostring(record.written[".container-script"]), "******")
+    contains(table.concat(record.removed, " "), ".container-script")
+end)
+
+case("docker_run_gives_the_image_its_own_entrypoint", function()
+    local record = fake.run(DOCKER .. "Run", { containerImage = "img", commands = { "x", "y" },
+        networkMode = "host" }, engine {})
+    local body = record.http[2].json
+    same({ body.Cmd, body.Entrypoint, body.HostConfig.NetworkMode }, { { "x", "y" }, nil, "host" })
+end)
+
+case("an_image_is_built_tagged_and_pushed", function()
+    local world = engine { ["/build"] = '{"stream": "Step 1"}\n{"aux": {"ID": "sha256:1"}}\n' }
+    local record = fake.run(DOCKER .. "Build", { dockerfile = "FROM a\n", tags = { "r:5000/n:1" },
+        push = true, buildArgs = { A = "b" } }, world)
+    same(record.written, { [".Dockerfile"] = "FROM a\n" })
+    same(record.packed, { ".build-context.tar", "." })
+    same({ record.http[1].query.dockerfile, record.http[1].query.t, record.http[1].query.buildargs },
+        { ".Dockerfile", { "r:5000/n:1" }, '{"A":"b"}' })
+    same(calls(record)[2], "POST /images/r:5000/n/push")
+    same(record.http[2].query.tag, "1")
+    same(record.outputs, { imageId = "sha256:1" })
+    same(record.logs, { "INFO Step 1" })
+    world = engine { ["/build"] = '{"error": "no such file"}\n' }
+    contains(fake.run(DOCKER .. "Build", { tags = { "t" } }, world).failure, "no such file")
+end)
+
+case("images_and_containers_are_listed_tagged_and_removed", function()
+    local record = fake.run(DOCKER .. "ImageLs", {}, engine { ["/images/json"] = '[{"Id": "i", "Size": 5}]' })
+    same({ record.outputs.count, record.outputs.images[1].id }, { 1, "i" })
+    record = fake.run(DOCKER .. "Tag", { sourceImage = "a:1", targetImage = "h:5/b:2" }, engine {})
+    same({ calls(record)[1], record.http[1].query }, { "POST /images/a:1/tag", { repo = "h:5/b", tag = "2" } })
+    record = fake.run(DOCKER .. "Rm", { containerIds = { "c" }, imageIds = { "i" }, force = true }, engine {})
+    same(calls(record), { "DELETE /containers/c", "DELETE /images/i" })
+    record = fake.run(DOCKER .. "Stop", { containerId = "c" }, engine {})
+    same(calls(record), { "POST /containers/c/stop", "DELETE /containers/c" })
+    record = fake.run(DOCKER .. "Compose", { composeFile = "c.yml", composeArgs = { "up", "-d" } }, OK)
+    same(argv(record.exec[1])[3], "set -e\ndocker compose -f 'c.yml' up -d")
+end)
+
+case("ansible_runs_each_command_and_puts_out_what_hosts_answer", function()
+    local record = fake.run("io.kestra.plugin.ansible.cli.AnsibleCLI",
+        { commands = { "ansible-playbook a.yml", "ansible-playbook b.yml" },
+          autoInstallPythonRequirements = false, autoInstallGalaxyRequirements = false },
+        { exec = { { code = 0, vars = fake.mark({ playbooks = { { plays = {} } } }) } } })
+    same(argv(record.exec[1]), { "/bin/bash", "-c",
+        "(\nansible-playbook a.yml\n) || exit $?\n(\nansible-playbook b.yml\n) || exit $?" })
+    same(#record.outputs.playbooks, 1)
+end)
+
+case("argocd_gives_what_its_json_says_and_hides_the_token", function()
+    local record = fake.run("io.kestra.plugin.argocd.apps.Sync", { server = "s", token = fake.secret("t"),
+        application = "app", prune = true, insecure = true }, { exec = function(request)
+            assert(request.on_line("stdout", '{"status": {"sync": {"status": "Synced",'))
+            request.on_line("stdout", '"revision": "r1"}, "health": {"status": "Healthy"}}}')
+            return { code = 0, vars = {} }
+        end })
+    contains(argv(record.exec[1])[3], "argocd app sync 'app' --prune --server 's' --insecure --output json")
+    same(tostring(record.exec[1].env.ARGOCD_AUTH_TOKEN), "******")
+    same({ record.outputs.syncStatus, record.outputs.healthStatus, record.outputs.revision },
+        { "Synced", "Healthy", "r1" })
+end)
+
 -- --- http ---------------------------------------------------------------------------------------
 
 local function http_answer(t)

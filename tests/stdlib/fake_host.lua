@@ -173,11 +173,14 @@ function fake.host(script)
         exists = function(path) return script.files and script.files[path] and "file" or nil end,
         make = function() return true end,
         list = function() return {} end,
+        unpack = function(path) record.unpacked = path return true end,
+        pack = function(path, top) record.packed = { path, top } return true end,
         input_files = function(files) record.input_files = files return true end,
         namespace_files = function(given) record.namespace_files = given return 1 end,
         output_files = function(globs) return script.output_files and script.output_files(globs) or {} end,
     }
     host.storage = {
+        localise = function(t) return t end,
         put = function(t) record.stored = t return "kestra:///stored/" .. (t.name or "object") end,
         get = function(uri) return script.storage[uri] end,
         writer = function(t)
@@ -224,6 +227,7 @@ function fake.host(script)
     host.re = {
         find = function(pattern, s)  -- what the modules ask for, in Lua's patterns
             local what = pattern:match("to (%w+)|")
+            if what == nil then return { s, s:match("^%s*([%d.]+)%s*(%a*)%s*$") } end  -- a size
             local count = s:match("(%d+) to " .. what) or s:match("(%d+) " .. what .. "e?d")
             return count and { count, count }
         end,

@@ -161,5 +161,33 @@ def test_a_clone_has_the_branch_the_commit_or_the_tag():
         assert "git could not clone the repository" in done.stderr, done.stderr
 
 
+def test_ansible_puts_out_what_each_host_answered():
+    if not shutil.which("ansible-playbook"):
+        flowtest.skip("ansible is not installed (ansible-core)", True)
+    book = """
+- name: Play
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Say
+      ansible.builtin.command: echo hello
+    - name: Tell
+      kestra: {outputs: {n: 42}}
+"""
+    common = {"type": "io.kestra.plugin.ansible.cli.AnsibleCLI", "allowFailure": True,
+              "inputFiles": {"inventory.ini": "localhost ansible_connection=local\n", "book.yml": book}}
+    play = "ansible-playbook -i inventory.ini book.yml"
+    with flowtest.temporary() as name:
+        runs, done = run_tasks([{"id": "good", "commands": [play], "outputsMode": "EXPLICIT", "outputLogFile": True, **common},
+                                {"id": "bad", "commands": ["exit 3", "echo never"], **common}], Path(name))
+        good = runs["good"]["outputs"]
+        assert good["exitCode"] == 0, done.stderr
+        assert good["vars"]["outputs"] == [{"n": 42}], good
+        tasks = good["playbooks"][0]["plays"][0]["tasks"]
+        assert [(t["name"], t["hosts"][0]["status"]) for t in tasks] == [("Say", "ok"), ("Tell", "ok")]
+        assert tasks[0]["hosts"][0]["result"]["stdout"] == "hello" and list(good["outputFiles"]) == ["log"]
+        assert runs["bad"]["outputs"]["exitCode"] == 3 and ": never" not in done.stderr
+
+
 if __name__ == "__main__":
     flowtest.main()
