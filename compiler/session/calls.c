@@ -9,6 +9,13 @@
 #include "rules/rule.h"
 #include "session/flows.h"
 
+enum {
+    WAY_MAX = 500,  // flows that a circle is looked for among
+    SHOWN_MAX = 8,  // flows of a circle that are named
+    GUESSES_MAX =
+        256,  // names that are compared with one nobody knows: a project may have thousands
+};
+
 typedef struct Caller {
     Session *session;
     const Flow *flow;
@@ -64,7 +71,7 @@ static void check_name(Session *session, const Flow *flow, uint32_t self) {
         Diag *diag = diag_add(&session->diags, "E0201", level, flow->id_span,
                               "flow '" STR_FMT "' is already there in namespace '" STR_FMT "'",
                               STR_ARG(flow->id), STR_ARG(flow->flow_namespace));
-        if (other->flow != NULL) diag_label(diag, other->flow->id_span, "first used here");
+        if (other->facts != NULL) diag_label(diag, other->facts->id_span, "first used here");
         diag_note(diag, "of two flows of one name a server keeps the one that comes last");
         return;
     }
@@ -78,15 +85,28 @@ static bool is_near(Str wanted, Str name) {
     return nearest.name.len > 0;
 }
 
+// Cheaper than a distance: lengths, and how many different bytes there are in one alone.
+static bool may_be_near(Str wanted, Str name) {
+    const size_t limit = wanted.len / 3 + 1;
+    if (wanted.len > name.len + limit || name.len > wanted.len + limit) return false;
+    uint64_t in_wanted = 0, in_name = 0;
+    for (size_t i = 0; i < wanted.len; i++) in_wanted |= 1ULL << (wanted.ptr[i] & 63);
+    for (size_t i = 0; i < name.len; i++) in_name |= 1ULL << (name.ptr[i] & 63);
+    return (size_t)__builtin_popcountll(in_wanted ^ in_name) <= limit * 2;
+}
+
 static void check_unknown(const Caller *caller) {
     const FlowIndex *index = caller->session->flows;
     const FlowCall *call = &caller->call;
     Nearest nearest = nearest_to(call->id);
     Str name_space = {0};
-    for (uint32_t i = 0; i < index->list.count; i++) {
+    uint32_t guesses = 0;
+    for (uint32_t i = 0; i < index->list.count && guesses < GUESSES_MAX; i++) {
         const KnownFlow *known = &index->list.items[i];
         if (i == caller->self) continue;
         if (str_eq(known->flow_namespace, call->flow_namespace)) {
+            if (!may_be_near(call->id, known->id)) continue;
+            guesses++;
             nearest_offer(&nearest, known->id);
         } else if (str_eq(known->id, call->id) && name_space.len == 0 &&
                    is_near(call->flow_namespace, known->flow_namespace)) {
@@ -112,11 +132,11 @@ static void check_unknown(const Caller *caller) {
 }
 
 static void check_disabled(const Caller *caller, const KnownFlow *known) {
-    if (!known->flow->is_disabled) return;
+    if (!known->facts->is_disabled) return;
     Diag *diag = diag_add(&caller->session->diags, "E0209", DIAG_WARNING,
                           text_span(caller->call.id_property->node),
                           "flow '" STR_FMT "' is disabled: a call of it fails", STR_ARG(known->id));
-    diag_label(diag, known->flow->id_span, "this flow is disabled");
+    diag_label(diag, known->facts->id_span, "this flow is disabled");
 }
 
 // --- its inputs ---------------------------------------------------------------------------------
@@ -127,6 +147,16 @@ typedef struct Given {
     Str renamed[16];  // inputs that a misspelt key was meant for
     uint32_t renamed_count;
 } Given;
+
+static const InputDecl *find_input(InputDecl *const *inputs, uint32_t count, Str id) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (str_eq(inputs[i]->id, id)) return inputs[i];
+        const InputDecl *child =
+            find_input(inputs[i]->children.items, inputs[i]->children.count, id);
+        if (child != NULL) return child;
+    }
+    return NULL;
+}
 
 static bool is_renamed(const Given *given, Str id) {
     for (uint32_t i = 0; i < given->renamed_count; i++) {
@@ -163,7 +193,7 @@ static void offer_inputs(const Given *given, InputDecl *const *inputs, uint32_t 
     }
 }
 
-static void check_unknown_input(const Caller *caller, const Flow *called, Given *given,
+static void check_unknown_input(const Caller *caller, const FlowFacts *called, Given *given,
                                 const Node *key) {
     // A misspelt key leaves the input it was meant for without a value.
     Nearest nearest = nearest_to(key->text);
@@ -181,7 +211,9 @@ static void check_unknown_input(const Caller *caller, const Flow *called, Given 
         suggest_maybe(diag, nearest.name);
     }
     if (nearest.name.len > 0) {
-        diag_label(diag, flow_find_input(called, nearest.name)->id_span, "declared here");
+        diag_label(diag,
+                   find_input(called->inputs.items, called->inputs.count, nearest.name)->id_span,
+                   "declared here");
         if (given->renamed_count < COUNT(given->renamed)) {
             given->renamed[given->renamed_count++] = nearest.name;
         }
@@ -205,7 +237,7 @@ static const char *impossible_type(InputType type, const Type *given) {
                : NULL;
 }
 
-static void check_expression(const Caller *caller, const Flow *called, const InputDecl *input,
+static void check_expression(const Caller *caller, const FlowFacts *called, const InputDecl *input,
                              const Node *value) {
     const Checked *checked = caller->flow->checked;
     for (uint32_t i = 0; checked != NULL && i < checked->sites.count; i++) {
@@ -224,7 +256,7 @@ static void check_expression(const Caller *caller, const Flow *called, const Inp
     }
 }
 
-static void check_value(const Caller *caller, const Flow *called, const InputDecl *input,
+static void check_value(const Caller *caller, const FlowFacts *called, const InputDecl *input,
                         const Node *value) {
     Session *session = caller->session;
     if (!input->has_type || node_is_null(value)) return;
@@ -248,7 +280,7 @@ static void check_value(const Caller *caller, const Flow *called, const InputDec
 }
 
 // Values under the name of a form are those of its children.
-static void check_form(const Caller *caller, const Flow *called, const InputDecl *form,
+static void check_form(const Caller *caller, const FlowFacts *called, const InputDecl *form,
                        const Node *map) {
     for (uint32_t i = 0; i < form->children.count && map->type == YAML_MAP; i++) {
         const InputDecl *child = form->children.items[i];
@@ -276,7 +308,7 @@ static void gather_missing(const Given *given, InputDecl *const *inputs, uint32_
     }
 }
 
-static void check_missing(const Caller *caller, const Flow *called, const Given *given,
+static void check_missing(const Caller *caller, const FlowFacts *called, const Given *given,
                           const Property *property) {
     Arena *arena = &caller->session->arena;
     Missing missing = {0};
@@ -300,7 +332,7 @@ static void check_missing(const Caller *caller, const Flow *called, const Given 
     }
 }
 
-static void check_inputs(const Caller *caller, const Flow *called) {
+static void check_inputs(const Caller *caller, const FlowFacts *called) {
     const Property *property = task_property(caller->task, STR("inputs"));
     Given given = {.map = property == NULL || node_is_null(property->node) ? NULL : property->node};
     if (called->has_holes || caller->flow->has_holes) return;
@@ -311,7 +343,8 @@ static void check_inputs(const Caller *caller, const Flow *called) {
             given.is_open = true;
             continue;
         }
-        const InputDecl *input = flow_find_input(called, entry->key->text);
+        const InputDecl *input =
+            find_input(called->inputs.items, called->inputs.count, entry->key->text);
         if (input == NULL) {
             check_unknown_input(caller, called, &given, entry->key);
         } else if (input->children.count > 0) {
@@ -325,29 +358,9 @@ static void check_inputs(const Caller *caller, const Flow *called) {
 
 // --- circles ------------------------------------------------------------------------------------
 
-// Does it wait for what it calls? Who does not may call for ever, as a daemon does.
-static bool is_waiting(const Task *task) {
-    const Property *wait = task_property(task, STR("wait"));
-    return wait == NULL || node_is_null(wait->node) || str_eq(rule_text(wait->node), STR("true"));
-}
-
-// Is the task reached in every run that gets as far as its list?
-static bool is_unconditional(const Task *task) {
-    for (const Task *at = task; at != NULL; at = at->parent) {
-        if (at->is_disabled || task_run_if(at) != NULL || at->group == NULL) return false;
-        if (at->group->list != TASKS_BODY) return false;
-        if (at != task && !task_is(at, "flow.Sequential") && !task_is(at, "flow.Parallel") &&
-            !task_is(at, "flow.Dag")) {
-            return false;
-        }
-    }
-    return task_is(task, "flow.Subflow") && is_waiting(task);
-}
-
 typedef struct Step {
     uint32_t flow, from;  // `from`: of steps; FLOW_NONE at the first
-    const Task *task;     // that calls the flow
-    const Property *where;
+    Span where;           // that calls the flow
 } Step;
 
 typedef struct Way {
@@ -355,11 +368,10 @@ typedef struct Way {
     bool *is_reached;
 } Way;
 
-static void add_step(Arena *arena, Way *way, uint32_t flow, uint32_t from, const Task *task,
-                     const Property *where) {
-    if (way->is_reached[flow]) return;
+static void add_step(Arena *arena, Way *way, uint32_t flow, uint32_t from, Span where) {
+    if (way->is_reached[flow] || way->steps.count == WAY_MAX) return;
     way->is_reached[flow] = true;
-    *LIST_ADD(arena, &way->steps, Step) = (Step){flow, from, task, where};
+    *LIST_ADD(arena, &way->steps, Step) = (Step){flow, from, where};
 }
 
 // The shortest way from the called flow back to this one: the step that closes it, or FLOW_NONE.
@@ -367,18 +379,17 @@ static uint32_t find_way(const Caller *caller, uint32_t called, bool only_sure, 
                          Way *way) {
     const FlowIndex *index = caller->session->flows;
     way->is_reached = arena_array(arena, bool, index->list.count);
-    add_step(arena, way, called, FLOW_NONE, caller->task, caller->call.id_property);
+    add_step(arena, way, called, FLOW_NONE, text_span(caller->call.id_property->node));
     for (uint32_t at = 0; at < way->steps.count; at++) {
         const uint32_t flow = way->steps.items[at].flow;
         if (flow == caller->self) return at;
-        const KnownFlow *known = &index->list.items[flow];
-        if (known->flow == NULL || known->flow->is_disabled) continue;
-        for (uint32_t i = 0; i < known->flow->all_tasks.count; i++) {
-            const Task *task = known->flow->all_tasks.items[i];
-            FlowCall call = {0};
-            if (!flow_call_of(task, &call) || (only_sure && !is_unconditional(task))) continue;
-            const uint32_t target = flows_find(index, call.flow_namespace, call.id);
-            if (target != FLOW_NONE) add_step(arena, way, target, at, task, call.id_property);
+        const FlowFacts *facts = index->list.items[flow].facts;
+        if (facts == NULL || facts->is_disabled) continue;
+        for (uint32_t i = 0; i < facts->calls.count; i++) {
+            const KnownCall *call = &facts->calls.items[i];
+            if (only_sure && !call->is_sure) continue;
+            const uint32_t target = flows_find(index, call->flow_namespace, call->id);
+            if (target != FLOW_NONE) add_step(arena, way, target, at, call->span);
         }
     }
     return FLOW_NONE;
@@ -393,25 +404,36 @@ static bool is_first_of(const Caller *caller, const Way *way, uint32_t last) {
     return true;
 }
 
+// 'b', 'c' and 'd', or the ends of a long one.
+static Str names_on_way(const Caller *caller, const Way *way, uint32_t last) {
+    Arena *arena = &caller->session->arena;
+    Str through = {0};
+    uint32_t count = 0;
+    for (uint32_t at = way->steps.items[last].from; at != FLOW_NONE;
+         at = way->steps.items[at].from) {
+        const Str id = caller->session->flows->list.items[way->steps.items[at].flow].id;
+        const bool is_first = way->steps.items[at].from == FLOW_NONE;
+        if (++count > SHOWN_MAX && !is_first) continue;
+        const char *between = through.len == 0 ? "" : count > SHOWN_MAX + 1 ? ", …, " : ", ";
+        through =
+            str_printf(arena, "'" STR_FMT "'%s" STR_FMT, STR_ARG(id), between, STR_ARG(through));
+    }
+    return through;
+}
+
 static void report_circle(const Caller *caller, const Way *way, uint32_t last, DiagLevel level) {
     Session *session = caller->session;
     const FlowIndex *index = session->flows;
-    Str through = {0};
-    for (uint32_t at = way->steps.items[last].from; at != FLOW_NONE;
-         at = way->steps.items[at].from) {
-        const Str id = index->list.items[way->steps.items[at].flow].id;
-        through = through.len == 0 ? str_printf(&session->arena, "'" STR_FMT "'", STR_ARG(id))
-                                   : str_printf(&session->arena, "'" STR_FMT "', " STR_FMT,
-                                                STR_ARG(id), STR_ARG(through));
-    }
     Diag *diag =
         diag_add(&session->diags, "E0208", level, text_span(caller->call.id_property->node),
                  "flow '" STR_FMT "' calls itself through " STR_FMT, STR_ARG(caller->flow->id),
-                 STR_ARG(through));
+                 STR_ARG(names_on_way(caller, way, last)));
+    uint32_t count = 0;
     for (uint32_t at = last; way->steps.items[at].from != FLOW_NONE;
          at = way->steps.items[at].from) {
         const Step *step = &way->steps.items[at];
-        diag_label(diag, text_span(step->where->node), "'" STR_FMT "' is called here",
+        if (++count > SHOWN_MAX) continue;
+        diag_label(diag, step->where, "'" STR_FMT "' is called here",
                    STR_ARG(index->list.items[step->flow].id));
     }
     if (level == DIAG_WARNING)
@@ -424,7 +446,7 @@ static void check_circle(const Caller *caller, uint32_t called) {
     Way way = {0};
     DiagLevel level = DIAG_ERROR;
     uint32_t last = FLOW_NONE;
-    if (is_unconditional(caller->task)) last = find_way(caller, called, true, &scratch, &way);
+    if (flow_call_is_sure(caller->task)) last = find_way(caller, called, true, &scratch, &way);
     if (last == FLOW_NONE) {
         way = (Way){0};
         level = DIAG_WARNING;
@@ -457,10 +479,10 @@ void calls_check(Session *session, const Flow *flow, uint32_t document) {
         }
         const KnownFlow *known = &session->flows->list.items[called];
         // Of two flows of a name, or another revision, nobody knows the inputs.
-        if (known->flow == NULL || known->next_same != FLOW_NONE) continue;
+        if (known->facts == NULL || known->next_same != FLOW_NONE) continue;
         check_disabled(&caller, known);
         if (task_property(caller.task, STR("revision")) == NULL) {
-            check_inputs(&caller, known->flow);
+            check_inputs(&caller, known->facts);
         }
         check_circle(&caller, called);
     }

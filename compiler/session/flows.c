@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "rules/rule.h"
 
 typedef struct Seen {
     uint64_t device, inode;
@@ -21,6 +22,7 @@ typedef struct Indexer {
     Arena scratch;
     Seen *seen;  // files that were read: a file has many paths
     uint32_t seen_size, seen_count;
+    uint32_t file_count;
 } Indexer;
 
 // --- names --------------------------------------------------------------------------------------
@@ -127,6 +129,7 @@ static void add_documents(Indexer *indexer, KnownFlow *from, Str bytes) {
 
 static void add_file(Indexer *indexer, KnownFlow *from, Str bytes) {
     Head head = {0};
+    from->origin = indexer->file_count++;
     from->may_call = str_find(bytes, STR("flowId"), 0) != STR_NOT_FOUND;
     switch (read_head(bytes, &head)) {
     case HEAD_NONE:
@@ -292,23 +295,127 @@ bool flow_call_of(const Task *task, FlowCall *out) {
     return out->id.len > 0 && out->flow_namespace.len > 0;
 }
 
+// Does it wait for what it calls? Who does not may call for ever, as a daemon does.
+static bool is_waiting(const Task *task) {
+    const Property *wait = task_property(task, STR("wait"));
+    return wait == NULL || node_is_null(wait->node) || str_eq(rule_text(wait->node), STR("true"));
+}
+
+// Is the task reached in every run that gets as far as its list?
+bool flow_call_is_sure(const Task *task) {
+    for (const Task *at = task; at != NULL; at = at->parent) {
+        if (at->is_disabled || task_run_if(at) != NULL || at->group == NULL) return false;
+        if (at->group->list != TASKS_BODY) return false;
+        if (at != task && !task_is(at, "flow.Sequential") && !task_is(at, "flow.Parallel") &&
+            !task_is(at, "flow.Dag")) {
+            return false;
+        }
+    }
+    return task_is(task, "flow.Subflow") && is_waiting(task);
+}
+
 // --- loading ------------------------------------------------------------------------------------
 
-static void load(Session *session, KnownFlow *known) {
-    if (known->is_loaded) return;
-    known->is_loaded = true;
-    Str bytes = known->bytes;
-    if (bytes.len == 0) {
-        const char *path = str_to_c(&session->arena, known->path);
-        if (file_read(path, SOURCE_SIZE_MAX, &session->arena, &bytes).code != ERR_NONE) return;
+static Node *copy_node(Arena *arena, const Node *node) {
+    if (node == NULL) return NULL;
+    Node *copy = arena_new(arena, Node);
+    *copy = (Node){.type = node->type,
+                   .span = node->span,
+                   .style = node->style,
+                   .text = str_dup(arena, node->text),
+                   .resolved = node->resolved,
+                   .value = value_copy(arena, node->value),
+                   .is_flow = node->is_flow};
+    for (uint32_t i = 0; i < node->items.count; i++) {
+        *LIST_ADD(arena, &copy->items, Node *) = copy_node(arena, node->items.items[i]);
     }
-    Diags quiet = {.arena = &session->arena, .muted = 1};
-    const uint32_t file = sources_add(&session->sources, known->path, bytes);
-    const Tree *tree = syntax_read(&session->sources, file, &session->arena, &quiet);
-    if (known->document >= tree->documents.count) return;
+    for (uint32_t i = 0; i < node->entries.count; i++) {
+        const NodeEntry *entry = &node->entries.items[i];
+        *LIST_ADD(arena, &copy->entries, NodeEntry) =
+            (NodeEntry){copy_node(arena, entry->key), copy_node(arena, entry->value)};
+    }
+    return copy;
+}
+
+static InputDecl *copy_input(Arena *arena, const InputDecl *input) {
+    static const Node there = {0};
+    InputDecl *copy = arena_new(arena, InputDecl);
+    *copy = (InputDecl){.id = str_dup(arena, input->id),
+                        .id_span = input->id_span,
+                        .type = input->type,
+                        .has_type = input->has_type,
+                        .type_span = input->type_span,
+                        .item_type = input->item_type,
+                        .is_required = input->is_required,
+                        .allow_custom = input->allow_custom,
+                        .auto_first = input->auto_first,
+                        .values = copy_node(arena, input->values),
+                        .validator = copy_node(arena, input->validator),
+                        .min = copy_node(arena, input->min),
+                        .max = copy_node(arena, input->max)};
+    copy->defaults = input->defaults == NULL ? NULL : copy_node(arena, &there);
+    copy->prefill = input->prefill == NULL ? NULL : copy_node(arena, &there);
+    copy->expression = input->expression == NULL ? NULL : copy_node(arena, &there);
+    copy->condition = input->condition == NULL ? NULL : copy_node(arena, &there);
+    for (uint32_t i = 0; i < input->depends_on.count; i++) {
+        *LIST_ADD(arena, &copy->depends_on, Str) = str_dup(arena, input->depends_on.items[i]);
+    }
+    for (uint32_t i = 0; i < input->children.count; i++) {
+        *LIST_ADD(arena, &copy->children, InputDecl *) =
+            copy_input(arena, input->children.items[i]);
+    }
+    return copy;
+}
+
+static FlowFacts *facts_of(const Flow *flow, Arena *arena) {
+    FlowFacts *facts = arena_new(arena, FlowFacts);
+    *facts = (FlowFacts){.id = str_dup(arena, flow->id),
+                         .id_span = flow->id_span,
+                         .is_disabled = flow->is_disabled,
+                         .has_holes = flow->has_holes};
+    for (uint32_t i = 0; i < flow->inputs.count; i++) {
+        *LIST_ADD(arena, &facts->inputs, InputDecl *) = copy_input(arena, flow->inputs.items[i]);
+    }
+    for (uint32_t i = 0; i < flow->all_tasks.count; i++) {
+        const Task *task = flow->all_tasks.items[i];
+        FlowCall call = {0};
+        if (!flow_call_of(task, &call)) continue;
+        const Node *id = call.id_property->node;
+        *LIST_ADD(arena, &facts->calls, KnownCall) =
+            (KnownCall){.flow_namespace = str_dup(arena, call.flow_namespace),
+                        .id = str_dup(arena, call.id),
+                        .span = scalar_span(id, 0, (uint32_t)id->text.len),
+                        .is_sure = flow_call_is_sure(task)};
+    }
+    return facts;
+}
+
+// All flows of one file: it is read once.
+static void load(Session *session, FlowIndex *index, uint32_t at) {
+    if (index->list.items[at].is_loaded) return;
+    const uint32_t origin = index->list.items[at].origin;
+    while (at > 0 && index->list.items[at - 1].origin == origin) at--;
+    const Str path = index->list.items[at].path;
+    Str bytes = index->list.items[at].bytes;
+    if (bytes.len == 0 &&
+        file_read(str_to_c(&session->arena, path), SOURCE_SIZE_MAX, &session->arena, &bytes).code !=
+            ERR_NONE) {
+        bytes = (Str){0};
+    }
+    Arena scratch = {0};
+    Diags quiet = {.arena = &scratch, .muted = 1};
+    const uint32_t file = sources_add(&session->sources, path, bytes);
+    const Tree *tree = syntax_read(&session->sources, file, &scratch, &quiet);
     const FlowOptions options = session_flow_options(session);
-    known->flow = flow_build(tree, &tree->documents.items[known->document], session->catalog,
-                             &options, &session->arena, &quiet);
+    for (; at < index->list.count && index->list.items[at].origin == origin; at++) {
+        KnownFlow *known = &index->list.items[at];
+        known->is_loaded = true;
+        if (known->document >= tree->documents.count) continue;
+        const Flow *flow = flow_build(tree, &tree->documents.items[known->document],
+                                      session->catalog, &options, &scratch, &quiet);
+        if (flow != NULL) known->facts = facts_of(flow, &session->arena);
+    }
+    arena_release(&scratch);
 }
 
 // What is called, and what that calls: circles are found among them.
@@ -316,15 +423,15 @@ static void load_called(Session *session, FlowIndex *index, uint32_t first) {
     LIST_OF(uint32_t) open = {0};
     *LIST_ADD(&session->arena, &open, uint32_t) = first;
     while (open.count > 0) {
-        KnownFlow *known = &index->list.items[open.items[--open.count]];
-        if (known->is_loaded) continue;
-        load(session, known);
-        if (known->flow == NULL || !known->may_call) continue;
-        for (uint32_t i = 0; i < known->flow->all_tasks.count; i++) {
-            FlowCall call = {0};
-            if (!flow_call_of(known->flow->all_tasks.items[i], &call)) continue;
-            const uint32_t target = flows_find(index, call.flow_namespace, call.id);
-            if (target == FLOW_NONE || index->list.items[target].is_loaded) continue;
+        const uint32_t at = open.items[--open.count];
+        if (index->list.items[at].is_followed) continue;
+        index->list.items[at].is_followed = true;
+        load(session, index, at);
+        const FlowFacts *facts = index->list.items[at].facts;
+        for (uint32_t i = 0; facts != NULL && i < facts->calls.count; i++) {
+            const KnownCall *call = &facts->calls.items[i];
+            const uint32_t target = flows_find(index, call->flow_namespace, call->id);
+            if (target == FLOW_NONE || index->list.items[target].is_followed) continue;
             *LIST_ADD(&session->arena, &open, uint32_t) = target;
         }
     }
@@ -336,8 +443,8 @@ static void load_needed(Session *session, FlowIndex *index) {
         if (known->is_given && known->may_call) load_called(session, index, i);
         if (known->next_same == FLOW_NONE) continue;
         // One name, several flows: each shows where the others are.
-        load(session, known);
-        load(session, &index->list.items[known->next_same]);
+        load(session, index, i);
+        load(session, index, known->next_same);
     }
 }
 
@@ -374,9 +481,9 @@ static Hash digest_of(const Session *session, const FlowIndex *index) {
         add_text(&hasher, known->path);
         add_number(&hasher, known->document);
         add_number(&hasher, known->is_given);
-        add_number(&hasher, known->flow != NULL);
-        if (known->flow == NULL) continue;
-        add_text(&hasher, sources_get(&session->sources, known->flow->file)->bytes);
+        add_number(&hasher, known->facts != NULL);
+        if (known->facts == NULL) continue;
+        add_text(&hasher, sources_get(&session->sources, known->facts->id_span.file)->bytes);
     }
     Hash hash;
     hasher_end(&hasher, hash.bytes, sizeof hash.bytes);

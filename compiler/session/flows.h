@@ -3,13 +3,31 @@
 // The index is built once, before the first file is checked, and then only read, so that all
 // threads may share it. It knows the files named first, in their order, then those of --flows, of
 // `flows` in the project file and of its folder. Trees are kept only of flows that something rests
-// on: those that call, those that are called, those whose name is taken twice.
+// on: those that call, those that are called, those whose name is taken twice; and of these only
+// what others can see.
 #ifndef FLOW_SESSION_FLOWS_H
 #define FLOW_SESSION_FLOWS_H
 
 #include "session/session.h"
 
 #define FLOW_NONE UINT32_MAX
+
+// A call, as others see it.
+typedef struct KnownCall {
+    Str flow_namespace, id;
+    Span span;     // of the id
+    bool is_sure;  // each run of the flow makes it, and waits
+} KnownCall;
+
+// What others can see of a flow. Nodes of inputs are copies; where only their presence counts
+// (`defaults`, …) they are empty.
+typedef struct FlowFacts {
+    Str id;
+    Span id_span;
+    bool is_disabled, has_holes;
+    LIST_OF(InputDecl *) inputs;
+    LIST_OF(KnownCall) calls;
+} FlowFacts;
 
 typedef struct KnownFlow {
     Str flow_namespace, id;
@@ -21,8 +39,9 @@ typedef struct KnownFlow {
     uint32_t next_same;  // the next flow of the same name, or FLOW_NONE
     bool is_given;       // among the files to report on
     bool may_call;       // the word `flowId` stands in it
-    bool is_loaded;
-    Flow *flow;  // NULL: not loaded, or no longer there
+    bool is_loaded, is_followed;
+    uint32_t origin;   // the number of its file: flows of one file stand side by side
+    FlowFacts *facts;  // NULL: not loaded, or no longer there
 } KnownFlow;
 
 struct FlowIndex {
@@ -44,6 +63,8 @@ typedef struct FlowCall {
 MUST_CHECK Err flows_index(Session *session, const SessionInput *input, FoundFiles *found);
 // The first flow of a name, or FLOW_NONE.
 uint32_t flows_find(const FlowIndex *index, Str flow_namespace, Str id);
+// Does each run that gets as far as its list make this call, and wait for it?
+bool flow_call_is_sure(const Task *task);
 // False for tasks that call nothing, or what is known only when they run.
 bool flow_call_of(const Task *task, FlowCall *out);
 // What is wrong between this flow and others: E0201, E0208, E0209, E0210.
