@@ -64,6 +64,11 @@ Node *templated_task(Builder *builder, Node *node) {
         return node;
     }
     Node *inner = node_of_value(builder->arena, value, spec);
+    if (is_templated(inner)) {
+        diag_add(builder->diags, "E0104", DIAG_ERROR, spec->span,
+                 "the task in 'spec' cannot be of type 'TemplatedTask'");
+        return node;
+    }
     Node *made = arena_new(builder->arena, Node);
     *made = (Node){.type = YAML_MAP, .span = node->span, .parent = node->parent};
     for (uint32_t i = 0; i < node->entries.count; i++) {

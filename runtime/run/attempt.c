@@ -326,10 +326,8 @@ static Value task_context(const Attempt *attempt, Arena *arena) {
 }
 
 // The run of the WorkingDirectory it stands in.
-static bool shared_run(const Attempt *attempt, TaskRunView *view) {
-    const Execution *execution = attempt->execution;
+static bool shared_run(const Execution *execution, RunId at, TaskRunView *view) {
     const Plan *plan = &execution->artifact->plan;
-    RunId at = attempt->run;
     while (engine_run(execution->engine, at, view) && !run_id_is_zero(view->parent)) {
         at = view->parent;
         if (!engine_run(execution->engine, at, view)) return false;
@@ -367,11 +365,17 @@ static Value shared_files(Attempt *attempt, const TaskRunView *view, Str folder)
     return folder_properties(execution, view, &attempt->arena);
 }
 
-static Str shared_folder(const Execution *execution, RunId run, Arena *arena) {
+static Str folder_of_run(const Execution *execution, RunId run, Arena *arena) {
     char id[33];
     run_id_print(run, id);
     Str work = path_join(arena, execution_folder(execution, arena), STR("work"));
     return path_join(arena, work, str_from(id));
+}
+
+Str run_work_folder(const Execution *execution, RunId run, Arena *arena) {
+    TaskRunView view;
+    bool is_shared = shared_run(execution, run, &view);
+    return folder_of_run(execution, is_shared ? view.id : run, arena);
 }
 
 Err folder_outputs(Execution *execution, RunId run, Arena *arena, Value *out) {
@@ -385,7 +389,7 @@ Err folder_outputs(Execution *execution, RunId run, Arena *arena, Value *out) {
     run_id_print(run, id);
     HostStart start = {.task_id = view.task,
                        .run_id = str_from(id),
-                       .workdir = shared_folder(execution, run, arena)};
+                       .workdir = folder_of_run(execution, run, arena)};
     Value files;
     TRY(host_take_files(execution->host, &start, *globs, arena, &files));
     *out = value_map(arena);
@@ -402,7 +406,7 @@ Err folder_keep_cache(Execution *execution, const TaskRunView *view, Arena *aren
     const Value *cache = value_map_get(properties, STR("cache"));
     HostStart start = {.task_id = view->task,
                        .value = view->has_value ? view->value : (Str){0},
-                       .workdir = shared_folder(execution, view->id, arena)};
+                       .workdir = folder_of_run(execution, view->id, arena)};
     if (cache == NULL || cache->kind != VALUE_MAP || !path_exists(start.workdir.ptr)) {
         return err_none();
     }
@@ -434,8 +438,8 @@ static HostStart start_of(Attempt *attempt) {
         .user = attempt,
     };
     TaskRunView view;
-    if (shared_run(attempt, &view)) {
-        start.workdir = shared_folder(execution, view.id, arena);
+    if (shared_run(execution, attempt->run, &view)) {
+        start.workdir = folder_of_run(execution, view.id, arena);
         start.shared = shared_files(attempt, &view, start.workdir);
         start.shared_task = view.task;
         start.shared_value = view.has_value ? view.value : (Str){0};

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/codec.h"
+#include "base/file.h"
 #include "run/driver.h"
 #include "value/convert.h"
 #include "value/time.h"
@@ -486,6 +487,15 @@ static LeafRef inputs_root(Execution *execution) {
     return map_or_absent(&execution->seen_inputs);
 }
 
+// The folder a task works in, and that for its output files: known before they are made.
+static LeafRef folder_root(const Scope *scope, bool is_output) {
+    bool is_task = scope->node != NULL && scope->node->kind == NODE_TASK;
+    if (!is_task || run_id_is_zero(scope->run)) return (LeafRef){.kind = LEAF_REF_ABSENT};
+    Str folder = run_work_folder(scope->execution, scope->run, scope->arena);
+    if (is_output) folder = path_join(scope->arena, folder, STR(".outputs"));
+    return ref_value(value_text(folder));
+}
+
 static LeafRef engine_root(Scope *scope, Str name) {
     const Engine *engine = scope->execution->engine;
     if (str_eq(name, STR("outputs")) || str_eq(name, STR("tasks"))) {
@@ -501,6 +511,8 @@ static LeafRef engine_root(Scope *scope, Str name) {
     if (run_id_is_zero(scope->run)) return (LeafRef){.kind = LEAF_REF_ABSENT};
     if (str_eq(name, STR("parent"))) return parents_root(scope, true);
     if (str_eq(name, STR("parents"))) return parents_root(scope, false);
+    if (str_eq(name, STR("workingDir"))) return folder_root(scope, false);
+    if (str_eq(name, STR("outputDir"))) return folder_root(scope, true);
     TaskRunView view;
     if (str_eq(name, STR("taskrun")) && engine_run(engine, scope->run, &view)) {
         return ref_value(taskrun_root(scope, &view));

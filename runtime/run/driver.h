@@ -259,6 +259,8 @@ void attempt_prepare(Execution *execution, const Action *action);
 void attempt_recover(Execution *execution, const Action *action);
 void attempt_launch(Attempt *attempt);
 void attempt_cancel(Execution *execution, const Action *action);
+// Where the task of a run works: a folder of its own, or that of its WorkingDirectory.
+Str run_work_folder(const Execution *execution, RunId run, Arena *arena);
 // Puts the output files of a WorkingDirectory into storage: `outputFiles`, or null where it has
 // none.
 MUST_CHECK Err folder_outputs(Execution *execution, RunId run, Arena *arena, Value *out);

@@ -319,11 +319,27 @@ static Err check_limit(Execution *execution, Event *created) {
     return err_none();
 }
 
+// The revision the flow will have once the first turn is stored: its templates may read it.
+static Err find_revision(Execution *execution) {
+    if (execution->revision > 0) return err_none();
+    const Plan *plan = &execution->artifact->plan;
+    Hash last = {0};
+    int64_t revision = 0;
+    Err err = store_get_flow(execution->runtime->store, plan_text(plan, plan->flow.flow_namespace),
+                             plan_text(plan, plan->flow.id), 0, &last, &revision);
+    if (err.code == ERR_NOT_FOUND) err = err_none();
+    const Hash *own = &execution->artifact->digest;
+    bool is_known = revision > 0 && memcmp(last.bytes, own->bytes, sizeof last.bytes) == 0;
+    execution->revision = is_known ? revision : revision + 1;
+    return err;
+}
+
 Err execution_begin(Execution *execution, const Events *events) {
     Runtime *runtime = execution->runtime;
     TRY(open_log(execution));
     execution->engine = engine_new(&execution->artifact->plan);
     execution->is_new = true;
+    TRY(find_revision(execution));
     for (uint32_t i = 0; i < events->count; i++) {
         *LIST_ADD(turn_arena(execution), &execution->turn.incoming, Event) = events->items[i];
     }

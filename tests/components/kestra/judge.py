@@ -194,12 +194,14 @@ def loops_of(value):
     return own + [i for item in value.values() for i in loops_of(item)]
 
 
-def explained(found, reasons, target):
+def explained(found, reasons, target, text=""):
     """What no reason accounts for. A reason that is `whole` accounts for all of a flow."""
     left = []
     for kind, what in found:
         for reason in reasons:
             if target not in reason.get("targets", [target]):
+                continue
+            if not re.search(reason.get("flow", ""), text):
                 continue
             if kind in reason["kinds"] and re.search(reason["what"], what):
                 reason["count"] = reason.get("count", 0) + 1
@@ -221,7 +223,7 @@ def judge_one(seed, server, target, keep, reasons):
             (folder / "ours.json").write_text(json.dumps(mine, indent=1))
             (folder / "theirs.json").write_text(json.dumps(other, indent=1))
             (folder / "inputs.json").write_text(json.dumps(inputs))
-    return explained(differences(other, mine, is_loose), reasons, target), other, is_loose
+    return explained(differences(other, mine, is_loose), reasons, target, dump(flows[-1])), other, is_loose
 
 
 def judge(server, target, seeds, jobs=3, keep=None, out=print):
