@@ -97,6 +97,10 @@ void check_null_in_text(Env *env, const Expr *expr, const ExprType *left, const 
 void check_call_texts(Env *env, const Expr *expr);
 void check_precedence(Env *env, const Expr *expr);
 
+// --- literals.c ---------------------------------------------------------------------------------
+
+void check_literal_arguments(Env *env, const Expr *expr);
+
 // --- operands.c ---------------------------------------------------------------------------------
 
 void check_operands(Env *env, const Expr *expr, const ExprType *left, const ExprType *right);

@@ -1,10 +1,8 @@
 // mistakes.c - what is wrong by the types of operands: a filter on a value it cannot take, values
-// that can never be equal, programs inside of texts that do not parse.
+// that can never be equal.
 //
 // An error rests on certain types only: literals, declarations, entries of the catalog.
 #include "check/internal.h"
-#include "value/regex.h"
-#include "value/time.h"
 
 static bool is_judged(const Env *env) {
     return !env->site->is_static && !env->site->is_loose;
@@ -44,50 +42,8 @@ static Str words_of(Env *env, const char *words) {
     return out;
 }
 
-static void check_regex(Env *env, const Expr *argument) {
-    Regex *regex = NULL;
-    Err err = regex_compile(argument->text, &regex);
-    regex_free(regex);
-    if (err.code != ERR_INPUT) return;
-    diag_add(env->check->diags, "E0405", DIAG_ERROR, argument->span,
-             "this regular expression does not parse: %s", err.text);
-}
-
-static void check_pattern(Env *env, const Expr *argument) {
-    const DatePattern *pattern = NULL;
-    Err err = date_pattern_compile(argument->text, env->check->arena, &pattern);
-    if (err.code != ERR_INPUT) return;
-    diag_add(env->check->diags, "E0405", DIAG_ERROR, argument->span, "%s", err.text);
-}
-
-// Patterns of `date` and its like: the first argument, or one that is named.
-static void check_patterns(Env *env, const Expr *expr, uint32_t first) {
-    for (uint32_t i = first; i < expr->args.count; i++) {
-        const ExprArg *argument = &expr->args.items[i];
-        bool is_pattern = argument->name.len == 0 && i == first;
-        is_pattern = is_pattern || str_eq(argument->name, STR("format")) ||
-                     str_eq(argument->name, STR("existingFormat"));
-        if (is_pattern && argument->value->kind == EXPR_TEXT) check_pattern(env, argument->value);
-    }
-}
-
 void check_call_texts(Env *env, const Expr *expr) {
-    if (is_judged(env) && str_eq(expr->text, STR("now"))) check_patterns(env, expr, 0);
-}
-
-static void check_program(Env *env, const Expr *expr) {
-    if (is_filter(expr, "date")) check_patterns(env, expr, 1);
-    const Expr *argument = expr->args.count > 1 ? expr->args.items[1].value : NULL;
-    if (argument == NULL || argument->kind != EXPR_TEXT) return;
-    if (is_filter(expr, "jq")) {
-        Err err = jq_check(argument->text);
-        if (err.code != ERR_INPUT && err.code != ERR_REFUSED) return;
-        diag_add(env->check->diags, "E0405", DIAG_ERROR, argument->span, "%s%s",
-                 err.code == ERR_INPUT ? "this jq program does not parse: " : "", err.text);
-    } else if (is_filter(expr, "regexReplace") || is_filter(expr, "regexMatch") ||
-               is_filter(expr, "regexExtract")) {
-        check_regex(env, argument);
-    }
+    if (is_judged(env)) check_literal_arguments(env, expr);
 }
 
 // replace('a', 'b'): the pairs are a map.
@@ -148,7 +104,7 @@ void check_filter_types(Env *env, const Expr *expr, const ExprType *input, const
         }
     }
     if (is_filter(expr, "replace") && bad_replace(env, expr)) return;
-    check_program(env, expr);
+    check_literal_arguments(env, expr);
     number_of_number(env, expr, input);
     if (builtin->input == NULL || !is_sure(input) || type_is_any(input->typed.type)) return;
     const Type *taken = type_of_words(env, builtin->input);

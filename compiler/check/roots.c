@@ -228,6 +228,22 @@ static Place *taskrun_place(Env *env) {
     return place;
 }
 
+// `item` of a Loop: its value is a text, whatever stands in the list.
+static Place *item_place(Env *env) {
+    static const char *const members[] = {"index", "key", "parents"};
+    Arena *arena = env->check->arena;
+    Place *place = fixed(env, "item", members, 0);
+    place->is_open = true;
+    for (size_t i = 0; i < COUNT(members); i++) {
+        place_add(arena, place, str_from(members[i]), i == 0 ? type_int() : type_any(), NULL);
+    }
+    const Task *loop = env->site->task == NULL ? NULL : env->site->task->parent;
+    while (loop != NULL && loop->type != NULL && !task_is(loop, "flow.Loop")) loop = loop->parent;
+    if (loop == NULL || loop->type == NULL) return place;
+    add_loop_value(env, place, loop);
+    return place;
+}
+
 // Ancestors with a value or outputs of their own: what `parents` lists.
 static bool has_entry(const Task *task) {
     // A WorkingDirectory has its outputs when its tasks are over.
@@ -355,7 +371,9 @@ static Root find_root(Env *env, Str name) {
         if (is_list) parent->name = name;
         return place_root(parent);
     }
-    if (str_eq(name, STR("item"))) return in_2_0_loop(env) ? anything : nothing;
+    if (str_eq(name, STR("item"))) {
+        return in_2_0_loop(env) ? place_root(item_place(env)) : nothing;
+    }
     if (is_any_root(name) || task_may_add(env->site, name)) return anything;
     return nothing;
 }

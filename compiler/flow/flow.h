@@ -173,6 +173,8 @@ typedef struct Nearest {
 } Nearest;
 Nearest nearest_to(Str wanted);
 void nearest_offer(Nearest *nearest, Str candidate);
+// The zone that was probably meant, or empty.
+Str zone_meant(Str text);
 // The ISO-8601 form of `5m`, `10 sec`, `1h30m`, `P1W`; empty where nothing can be guessed.
 Str duration_meant(Arena *arena, Str text);
 

@@ -66,9 +66,7 @@ static void check_time(const At *at) {
     if (!is_time) report(at, "E0512", "must be a time such as 08:30");
 }
 
-static void check_zone(const At *at) {
-    if (zone_is_known(at->node->text)) return;
-    Diag *diag = report(at, "E0504", "must be a time zone such as Europe/Paris");
+Str zone_meant(Str text) {
     static const char *const common[] = {
         "UTC",
         "Europe/Paris",
@@ -87,9 +85,15 @@ static void check_zone(const At *at) {
         "Australia/Sydney",
         "America/Sao_Paulo",
     };
-    Nearest nearest = nearest_to(at->node->text);
+    Nearest nearest = nearest_to(text);
     for (size_t i = 0; i < COUNT(common); i++) nearest_offer(&nearest, str_from(common[i]));
-    diag_suggest(diag, nearest.name);
+    return nearest.name;
+}
+
+static void check_zone(const At *at) {
+    if (zone_is_known(at->node->text)) return;
+    Diag *diag = report(at, "E0504", "must be a time zone such as Europe/Paris");
+    diag_suggest(diag, zone_meant(at->node->text));
 }
 
 // An enum whose values are numbers: `MB_2048` is what 2048 is called elsewhere.

@@ -5,6 +5,7 @@ reviewed like code.
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -45,6 +46,32 @@ def test_each_case_prints_what_it_should():
         elif expect.read_text() != got:
             wrong.append(f"--- {path.relative_to(CASES)}: got\n{got}--- expected\n{expect.read_text()}")
     assert not wrong, "\n".join(wrong)
+
+
+# Codes that no flow of this folder shows, and the test that does.
+ELSEWHERE = {
+    "E0001": "session/test_command_line.py",
+    "E0002": "hostile/test_bad_input.py",
+    "W0113": "session/test_command_line.py",
+    "W0121": "session/test_command_line.py",
+    "E0122": "catalog/private_test.c",
+    "E0610": "embed/test_scripts.py",
+    "E0611": "embed/test_scripts.py",
+    "W0612": "embed/test_scripts.py",
+}
+
+
+def test_each_code_of_the_registry_is_shown():
+    if not Path(flowtest.FLOWC).exists():
+        flowtest.skip(f"{flowtest.FLOWC} is not built")
+    codes = {row.split()[0] for row in flowtest.run([flowtest.FLOWC, "explain"], check=0).stdout.splitlines()}
+    shown = {c for p in CASES.glob("**/*.expect") for c in re.findall(r"^\w+\[([EWSP]\d{4})\]", p.read_text(), re.M)}
+    missing = codes - shown - set(ELSEWHERE)
+    assert not missing, f"no case for {sorted(missing)}"
+    for code, test in ELSEWHERE.items():
+        assert (CASES.parent / test).exists(), test
+        if not test.endswith("test_command_line.py"):
+            assert code in (CASES.parent / test).read_text(), f"{code} is not in {test}"
 
 
 def test_valid_flows_have_no_error():
