@@ -416,6 +416,27 @@ static void unknown_output(Env *env, const Place *base, Str key, Span span) {
     diag_note(diag, "outputs of '" STR_FMT "': " STR_FMT, STR_ARG(task->type->name), STR_ARG(all));
 }
 
+// No value of a loop is this word: all are written down, and none is it.
+static bool is_no_value(const Node *values, Str key) {
+    if (values->type != YAML_LIST || values->items.count == 0) return false;
+    for (uint32_t i = 0; i < values->items.count; i++) {
+        const Node *item = values->items.items[i];
+        if (item->type == YAML_HOLE) return false;
+        if (item->type != YAML_SCALAR) continue;
+        if (str_eq(item->text, key) || template_has_code(item->text)) return false;
+    }
+    return true;
+}
+
+// In a task that stands directly in the same loop the value is at hand.
+static void offer_loop_key(Env *env, Str written, Span key, Diag *diag) {
+    const Str bytes = env->check->flow->tree->bytes;
+    if (key.start == 0 || bytes.ptr[key.start - 1] != '.') return;
+    DiagSuggestion *fix = diag_suggestion(diag, diag->level == DIAG_ERROR,
+                                          "did you mean '" STR_FMT "'?", STR_ARG(written));
+    diag_edit(diag, fix, (Span){key.file, key.start - 1, 0}, STR("[taskrun.value]"));
+}
+
 // `outputs.t.x` where `outputs.t[value].x` is meant. True where the key is an output, not a value.
 static bool missing_loop_key(Env *env, const Place *base, Str key, Span span) {
     if (place_field(task_outputs(env, base->task), key) == NULL) return false;
@@ -427,12 +448,22 @@ static bool missing_loop_key(Env *env, const Place *base, Str key, Span span) {
         if (item->type == YAML_SCALAR && str_eq(item->text, key)) return false;  // really a key
     }
     if (env->is_guarded) return true;
+    const Task *reader = env->site->task;
+    const bool is_sibling = loop != NULL && base->depth == 1 && reader != NULL &&
+                            reader->parent == loop && base->task->parent == loop;
+    const bool is_sure = is_sibling && values != NULL && is_no_value(values->node, key);
     Diag *diag =
-        diag_add(env->check->diags, "W0321", DIAG_WARNING, span,
+        diag_add(env->check->diags, "W0321", is_sure ? DIAG_ERROR : DIAG_WARNING, span,
                  "task '" STR_FMT "' runs once a value: its outputs stand under that value",
                  STR_ARG(base->task->id));
-    diag_note(diag, "write 'outputs." STR_FMT "[value]." STR_FMT "'", STR_ARG(base->task->id),
-              STR_ARG(key));
+    Str written =
+        str_printf(env->check->arena, "outputs." STR_FMT "[%s]." STR_FMT, STR_ARG(base->task->id),
+                   is_sibling ? "taskrun.value" : "value", STR_ARG(key));
+    if (is_sibling) {
+        offer_loop_key(env, written, span, diag);
+    } else {
+        diag_note(diag, "write '" STR_FMT "'", STR_ARG(written));
+    }
     return true;
 }
 

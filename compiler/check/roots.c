@@ -347,6 +347,11 @@ static Root find_root(Env *env, Str name) {
         if (env->site->kind == SITE_TRIGGER) return anything;
         return place_root(fixed(env, "execution", execution, COUNT(execution)));
     }
+    // Inputs are resolved before a task runs, outputs of the flow after the last.
+    const bool is_task_name = str_eq(name, STR("task")) || str_eq(name, STR("taskrun"));
+    if (is_task_name && (env->site->kind == SITE_INPUT || env->site->kind == SITE_OUTPUT)) {
+        return nothing;
+    }
     if (str_eq(name, STR("task"))) return place_root(fixed(env, "task", task, COUNT(task)));
     if (str_eq(name, STR("taskrun")))
         return is_run(env) ? place_root(taskrun_place(env)) : anything;
@@ -401,6 +406,28 @@ static void not_in_loop(Env *env, const Expr *expr) {
     }
 }
 
+// A name of the language that has no value in this place.
+static bool is_elsewhere(Env *env, const Expr *expr) {
+    static const struct {
+        const char *name, *where;
+    } places[] = {
+        {"outputs",    "no task has run when inputs are resolved"             },
+        {"taskrun",    "it is there while a task runs"                        },
+        {"task",       "it is there while a task runs"                        },
+        {"response",   "it is there in 'responseCondition' of an HTTP trigger"},
+        {"count",      "it is there in 'expression' of a Count"               },
+        {"workingDir", "it is there in the texts of scripts"                  },
+        {"outputDir",  "it is there in the texts of scripts"                  },
+    };
+    for (size_t i = 0; i < COUNT(places); i++) {
+        if (!str_eq(expr->text, str_from(places[i].name))) continue;
+        diag_add(env->check->diags, "E0305", DIAG_ERROR, expr->span, "'%s' does not exist here: %s",
+                 places[i].name, places[i].where);
+        return true;
+    }
+    return false;
+}
+
 static void unknown_root(Env *env, const Expr *expr) {
     Str name = expr->text;
     bool is_parent = str_eq(name, STR("parent")) || str_eq(name, STR("parents"));
@@ -408,13 +435,11 @@ static void unknown_root(Env *env, const Expr *expr) {
         not_in_loop(env, expr);
         return;
     }
-    if (str_eq(name, STR("outputs"))) {
-        diag_add(env->check->diags, "E0305", DIAG_ERROR, expr->span,
-                 "'outputs' does not exist here: no task has run when inputs are resolved");
-        return;
-    }
+    if (is_elsewhere(env, expr)) return;
     Nearest nearest = nearest_to(name);
-    for (size_t i = 0; i < COUNT(roots); i++) nearest_offer(&nearest, str_from(roots[i]));
+    for (size_t i = 0; i < COUNT(roots); i++) {
+        if (!str_eq(name, str_from(roots[i]))) nearest_offer(&nearest, str_from(roots[i]));
+    }
     for (const Local *local = env->locals; local != NULL && !local->is_wall; local = local->up) {
         nearest_offer(&nearest, local->name);
     }
