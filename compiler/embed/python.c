@@ -40,10 +40,28 @@ static bool may_be_newer(Str message, const Value *version) {
     return minor < 10 || (minor < 12 && str_find(message, STR("f-string"), 0) != STR_NOT_FOUND);
 }
 
+// "… on line 3": of the script, which nobody sees. The line is shown instead. Gives the message
+// without it.
+static Str take_line(Str message, int64_t *line) {
+    static const char *const ways[] = {" on line ", " (detected at line "};
+    *line = 0;
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        const Str way = str_from(ways[i]);
+        const size_t at = str_find(message, way, 0);
+        if (at == STR_NOT_FOUND) continue;
+        size_t end = at + way.len;
+        while (end < message.len && message.ptr[end] >= '0' && message.ptr[end] <= '9') end++;
+        if (!str_to_int(str_slice(message, at + way.len, end), line)) *line = 0;
+        return str_slice(message, 0, at);
+    }
+    return message;
+}
+
 static void report(Script *script, const Value *answer, Diags *diags) {
     const Value *list = answer->as.list->items;
     if (list[5].kind != VALUE_TEXT) return;
-    const Str message = list[5].as.text;
+    int64_t other = 0;
+    const Str message = take_line(list[5].as.text, &other);
     const int64_t line = integer_at(answer, 1);
     const uint32_t start = script_offset(script, diags->arena, line, integer_at(answer, 2));
     uint32_t end = start;
@@ -54,6 +72,11 @@ static void report(Script *script, const Value *answer, Diags *diags) {
     Diag *diag = diag_add(diags, "E0611", script->is_sample ? DIAG_WARNING : DIAG_ERROR,
                           script_span(script, start, end), "this script does not parse: " STR_FMT,
                           STR_ARG(message));
+    if (other > 0 && other != line) {
+        uint32_t place = script_offset(script, diags->arena, other, 1);
+        while (place < script->text.len && script->text.ptr[place] == ' ') place++;
+        diag_label(diag, script_span(script, place, place), "this line is meant");
+    }
     const Value *version = &list[6];
     if (version->kind == VALUE_LIST && version->as.list->count == 2) {
         diag_note(diag, "said by Python %d.%d", (int)integer_at(version, 0),

@@ -146,6 +146,14 @@ def test_broken_python_is_one_error_at_its_place():
     assert [f[:2] for f in brief(PYTHON + sample + USE)] == [("E0611", "warning")]
 
 
+def test_a_line_of_the_script_is_shown_as_one_of_the_file():
+    need("python3")
+    got = found(PYTHON + "    script: |\n      if True:\n      print(1)\n" + USE)
+    message, label = got[0][3]["message"], got[0][3]["labels"][0]
+    assert " line " not in message and label["range"]["start"]["line"] == 11, got
+    assert " line " not in found(PYTHON + '    script: |\n      print(")\n' + USE)[0][3]["message"]
+
+
 def tool(folder, name, text):
     path = Path(folder) / name
     path.write_text(text)
