@@ -238,6 +238,10 @@ static LeafStatus answer_read(Eval *eval, LeafRun *run) {
             run, LEAF_ERROR_FILE,
             str_printf(eval->arena, "there is no file '" STR_FMT "'", STR_ARG(path)));
     }
+    if (str_eq(function, STR("fileURI"))) {
+        return leaf_answer(
+            run, value_text(str_printf(eval->arena, "nsfile:///" STR_FMT, STR_ARG(path))));
+    }
     if (str_eq(function, STR("fileSize"))) {
         return leaf_answer(run, value_int((int64_t)found->as.text.len));
     }

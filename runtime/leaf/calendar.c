@@ -5,11 +5,11 @@
 static const char *const weekday_names[] = {"MONDAY", "TUESDAY",  "WEDNESDAY", "THURSDAY",
                                             "FRIDAY", "SATURDAY", "SUNDAY"};
 
-// An ISO date, or a date-time with offset; a local date-time only where `takes_local`.
-static DateTime read_date(lua_State *L, int index, bool takes_local) {
+// An ISO date or date-time, with an offset or without.
+static DateTime read_date(lua_State *L, int index) {
     DateTime at;
     Err err = datetime_parse(leaf_str(L, index), &at);
-    if (err.code != ERR_NONE || (at.has_time && !at.has_offset && !takes_local)) {
+    if (err.code != ERR_NONE) {
         char quoted[96];
         leaf_raise(L, LEAF_ERROR_VALUE,
                    "'%s()' takes a date such as 2024-01-31 or 2024-01-31T10:00:00Z, not %s",
@@ -42,23 +42,23 @@ static int weekday_named(lua_State *L, Str name) {
 }
 
 static int day_of_month(lua_State *L) {
-    lua_pushinteger(L, read_date(L, FIRST_ARG, false).day);
+    lua_pushinteger(L, read_date(L, FIRST_ARG).day);
     return 1;
 }
 
 static int day_of_week(lua_State *L) {
-    DateTime at = read_date(L, FIRST_ARG, false);
+    DateTime at = read_date(L, FIRST_ARG);
     lua_pushstring(L, weekday_names[weekday_of(days_of(&at))]);
     return 1;
 }
 
 static int month_of_year(lua_State *L) {
-    lua_pushinteger(L, read_date(L, FIRST_ARG, false).month);
+    lua_pushinteger(L, read_date(L, FIRST_ARG).month);
     return 1;
 }
 
 static int hour_of_day(lua_State *L) {
-    DateTime at = read_date(L, FIRST_ARG, true);
+    DateTime at = read_date(L, FIRST_ARG);
     if (!at.has_time) {
         leaf_raise(L, LEAF_ERROR_VALUE, "'hourOfDay()' takes a date with a time");
     }
@@ -67,14 +67,14 @@ static int hour_of_day(lua_State *L) {
 }
 
 static int is_weekend(lua_State *L) {
-    DateTime at = read_date(L, FIRST_ARG, false);
+    DateTime at = read_date(L, FIRST_ARG);
     lua_pushboolean(L, weekday_of(days_of(&at)) >= 5);
     return 1;
 }
 
 static int is_day_week_in_month(lua_State *L) {
     static const char *const positions[] = {"FIRST", "SECOND", "THIRD", "FOURTH", "LAST"};
-    DateTime at = read_date(L, FIRST_ARG, false);
+    DateTime at = read_date(L, FIRST_ARG);
     int weekday = weekday_named(L, leaf_str(L, FIRST_ARG + 1));
     Str position = leaf_str(L, FIRST_ARG + 2);
     int place = 0;
@@ -90,7 +90,7 @@ static int is_day_week_in_month(lua_State *L) {
 }
 
 static int is_last_working_day(lua_State *L) {
-    DateTime at = read_date(L, FIRST_ARG, false);
+    DateTime at = read_date(L, FIRST_ARG);
     bool works[7] = {true, true, true, true, true, false, false};
     if (!lua_isnil(L, FIRST_ARG + 1)) {
         Str rest = leaf_str(L, FIRST_ARG + 1), name;

@@ -521,8 +521,12 @@ static bool list_has_all(lua_State *L, int list, int items) {
 static int rt_contains(lua_State *L) {
     begin(L, 2);
     Kind a = leaf_kind(L, 1), b = leaf_kind(L, 2);
-    if (passes(L, a, b, "contains")) return 1;
     bool found = false;
+    if (a == KIND_NULL) {  // whatever is asked for
+        lua_pushboolean(L, 0);
+        return 1;
+    }
+    if (passes(L, a, b, "contains")) return 1;
     if (a == KIND_LIST) {
         found = b == KIND_LIST ? list_has_all(L, 1, 2) : list_has(L, 1, 2);
     } else if (a == KIND_MAP) {
@@ -530,7 +534,7 @@ static int rt_contains(lua_State *L) {
     } else if (a == KIND_TEXT) {
         Str wanted = b == KIND_NULL ? STR("null") : leaf_to_str(L, 2);  // its text form, as in `+`
         found = str_find(leaf_str(L, 1), wanted, 0) != STR_NOT_FOUND;
-    } else if (a != KIND_NULL) {
+    } else {
         leaf_raise(L, LEAF_ERROR_TYPE, "'contains' looks into lists, maps and texts, not into %s",
                    leaf_kind_text(a));
     }

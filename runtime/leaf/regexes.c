@@ -97,15 +97,19 @@ static int regex_match_filter(lua_State *L) {
         lua_pushboolean(L, 0);
         return 1;
     }
-    Str text = leaf_to_str(L, FIRST_ARG);
-    lua_pushboolean(L, leaf_regex_find(L, leaf_str(L, FIRST_PARAM), text, 0, NULL, 0));
+    if (leaf_kind(L, FIRST_PARAM) == KIND_NULL) {
+        leaf_raise(L, LEAF_ERROR_TYPE, "'regexMatch' takes a text as 'regex', not null");
+    }
+    Str text = leaf_to_str(L, FIRST_ARG), pattern = leaf_to_str(L, FIRST_PARAM);
+    lua_pushboolean(L, leaf_regex_find(L, pattern, text, 0, NULL, 0));
     return 1;
 }
 
 static int regex_replace_filter(lua_State *L) {
-    Str text = leaf_to_str(L, FIRST_ARG);
+    Str text = leaf_to_str(L, FIRST_ARG), pattern = leaf_to_str(L, FIRST_PARAM);
+    Str replacement = leaf_to_str(L, FIRST_PARAM + 1);
     Buffer *out = leaf_scratch(L);
-    leaf_regex_replace(L, text, leaf_str(L, FIRST_PARAM), leaf_str(L, FIRST_PARAM + 1), out);
+    leaf_regex_replace(L, text, pattern, replacement, out);
     leaf_push_scratch(L);
     return 1;
 }
@@ -116,7 +120,7 @@ static int regex_extract_filter(lua_State *L) {
     if (group < 0) {
         leaf_raise(L, LEAF_ERROR_VALUE, "'group' of 'regexExtract' cannot be negative");
     }
-    Str pattern = leaf_str(L, FIRST_PARAM);
+    Str pattern = leaf_to_str(L, FIRST_PARAM);
     bool found = leaf_regex_find(L, pattern, text, 0, groups, COUNT(groups));
     uint32_t total = regex_group_count(push_regex(L, pattern));
     if (total >= COUNT(groups)) total = COUNT(groups) - 1;
@@ -136,7 +140,7 @@ static int regex_extract_filter(lua_State *L) {
 const Builtin leaf_builtins_regex[] = {
     {.kind = BUILTIN_FILTER,
      .name = "regexExtract",
-     .params = {{"regex", "text"}, {"group", "int?"}},
+     .params = {{"regex", "some"}, {"group", "int?"}},
      .input = "any",
      .result = "text|null",
      .flags = BUILTIN_NULL_PASSES | BUILTIN_ONLY_2_0,
@@ -145,7 +149,7 @@ const Builtin leaf_builtins_regex[] = {
      .examples = "{{ 'v1.20' | regexExtract('([0-9]+)[.]([0-9]+)', 2) }} => 20"},
     {.kind = BUILTIN_FILTER,
      .name = "regexMatch",
-     .params = {{"regex", "text"}},
+     .params = {{"regex", "any|null"}},
      .input = "any",
      .result = "bool",
      .flags = BUILTIN_NULL_TAKEN | BUILTIN_ONLY_2_0,
@@ -154,7 +158,7 @@ const Builtin leaf_builtins_regex[] = {
      .examples = "{{ 'v1.20' | regexMatch('[0-9]+') }} => true"},
     {.kind = BUILTIN_FILTER,
      .name = "regexReplace",
-     .params = {{"regex", "text"}, {"replacement", "text"}},
+     .params = {{"regex", "some"}, {"replacement", "some"}},
      .input = "any",
      .result = "text",
      .flags = BUILTIN_NULL_PASSES | BUILTIN_ONLY_2_0,

@@ -153,6 +153,11 @@ OF_TEXT = {"base64encode", "endsWith", "indent", "lower", "nindent", "slugify", 
 OF_ITEM = {"int": ["nums", "longs", "[4, 5]"], "text": ["words", "tlist", "dup", "hello", "'abc'"], "float": ["floats"], "bool": ["flags"], "map": ["recs"], "list": ["[[1], [2, 3]]", "[words]"],
            "date": ["[d1, d2]"], "null": ["nulls", "nolist"]}
 OF_JSON = {"int": ["jnum"], "text": ["jstr"], "float": ["'1.5'"], "bool": ["ttrue", "'false'"], "map": ["jtext", "m | toJson"], "list": ["jlist", "words | toJson"], "null": ["tnull", "nil"], "date": ["jstr"]}
+OF_SOURCE = {  # what yaml() and render() make a kind of
+    "list": {"yaml": ["'- x\\n- y'".replace("\\n", "\n"), "jlist", "'[1, 2]'"], "render": ["words", "['{{ t42 }}', 'b']"]}, "map": {"yaml": ["ytext", "jtext", "'a: [1, 2]'"], "render": ["m", "flat"]},
+    "text": {"yaml": ["'abc'", "'\"010\"'"], "render": ["'{{ n7 + 1 }}'", "hello", "'{{ \"{{ t42 }}\" }}'"]}, "int": {"yaml": ["t42", "'1_000'", "'010'"], "render": ["n7", "5"]},
+    "bool": {"yaml": ["'yes'", "'off'", "ttrue"], "render": ["yes"]}, "float": {"yaml": ["'1.5'", "'.5'"], "render": ["pi"]}, "null": {"yaml": ["tnull", "'~'"], "render": ["nil"]},
+}
 OF_KIND = {"replace": ("text", "list", "map"), "escapeChar": ("text", "list", "map"), "slice": ("text", "list"), "merge": ("list", "map")}
 SAME_SHAPE = {"replace", "escapeChar", "slice", "default", "sort", "rsort", "reverse"}
 MARKED = {"split": ARRAY, "keys": ARRAY, "values": ARRAY, "timestampMicro": NUMBER, "timestampNano": NUMBER}
@@ -317,6 +322,8 @@ class Generator:
             return self.pick(UNSTABLE[name])
         if name in ("fromJson", "json") and kind in OF_JSON:
             return f"{name}({self.pick(OF_JSON[kind])})"
+        if name in ("render", "renderOnce", "yaml") and kind in OF_SOURCE:
+            return f"{name}({self.pick(OF_SOURCE[kind]['yaml' if name == 'yaml' else 'render'])})"
         return f"{name}{self.arguments(name, row, depth - 1) or '()'}{ARRAY if name == 'range' else ''}"
 
     def by_test(self, kind, depth):
