@@ -182,6 +182,21 @@ static void add_piece(Writer *writer, Str text, const Piece *piece, bool is_out)
     }
 }
 
+// `inputs.x }}`: the braces at its start are missing, which is said already.
+static bool has_half_template(Str text) {
+    static const char *const roots[] = {"inputs.", "outputs.", "vars.", "trigger.", "taskrun."};
+    for (size_t end = str_find(text, STR("}}"), 0); end != STR_NOT_FOUND;
+         end = str_find(text, STR("}}"), end + 2)) {
+        size_t start = end;
+        while (start > 0 && text.ptr[start - 1] != '\n' && text.ptr[start - 1] != '}') start--;
+        for (size_t i = 0; i < COUNT(roots); i++) {
+            Str line = str_slice(text, start, end);
+            if (str_find(line, str_from(roots[i]), 0) != STR_NOT_FOUND) return true;
+        }
+    }
+    return false;
+}
+
 // False where the text cannot be read as a template: that is another finding.
 static bool add_template(Writer *writer, Str text) {
     Pieces pieces = {0};
@@ -190,6 +205,10 @@ static bool add_template(Writer *writer, Str text) {
     for (uint32_t i = 0; i < pieces.count; i++) {
         const Piece *piece = &pieces.items[i];
         if (piece->fault != FAULT_NONE) return false;
+        if (piece->kind == PIECE_TEXT &&
+            has_half_template(str_slice(text, piece->start, piece->end))) {
+            return false;
+        }
         if (piece->kind == PIECE_TAG) {
             const Str name = tag_name(str_slice(text, piece->from, piece->to));
             if (opens(name)) writer->script->is_sample = true;
@@ -219,6 +238,7 @@ static bool add_scalar(Writer *writer, const Node *node) {
     *LIST_ADD(writer->arena, &writer->script->parts, ScriptPart) =
         (ScriptPart){(uint32_t)writer->text.len, copy_scalar(writer->arena, node)};
     if (!template_has_code(node->text)) {
+        if (has_half_template(node->text)) return false;
         buffer_add(&writer->text, node->text);
         return true;
     }

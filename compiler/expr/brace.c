@@ -45,7 +45,8 @@ static size_t find_root(Str text, size_t start, size_t end) {
     for (size_t at = start; at < end; at++) {
         bool is_first = at == 0 || (!is_word(text.ptr[at - 1]) && text.ptr[at - 1] != '.' &&
                                     text.ptr[at - 1] != '-' && text.ptr[at - 1] != '/');
-        if (is_first && begins_with_root(str_slice(text, at, end))) return at;
+        Str rest = str_slice(text, at, end);
+        if (is_first && (begins_with_root(rest) || is_folder(str_trim(rest)))) return at;
     }
     return end;
 }
@@ -60,6 +61,11 @@ static void check_end(const Node *scalar, size_t from, size_t end, Diags *diags)
         size_t quote = str_find_char(str_slice(text, 0, end), '"', start);
         bool is_quoted = start > 0 && (text.ptr[start - 1] == '"' || text.ptr[start - 1] == ' ');
         if (quote != STR_NOT_FOUND || !is_quoted || end + 2 >= text.len) return;
+    }
+    while (start > from &&
+           (text.ptr[start - 1] == '(' ||
+            (text.ptr[start - 1] == ' ' && start - 1 > from && text.ptr[start - 2] == '('))) {
+        start--;
     }
     Span span = scalar_span(scalar, (uint32_t)start, (uint32_t)(end + 2 - start));
     Diag *diag = diag_add(diags, "W0314", DIAG_WARNING, span,

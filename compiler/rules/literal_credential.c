@@ -6,6 +6,7 @@ static bool is_placeholder(Str text) {
     if (text.len < 4 || template_has_code(text)) return true;
     // Braces are missing, and another rule says so.
     if (str_find(text, STR("secret("), 0) != STR_NOT_FOUND) return true;
+    if (str_find(text, STR("}}"), 0) != STR_NOT_FOUND) return true;
     if (str_starts_with(text, STR("outputs.")) || str_starts_with(text, STR("inputs.")) ||
         str_starts_with(text, STR("vars."))) {
         return true;

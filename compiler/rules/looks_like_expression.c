@@ -2,6 +2,16 @@
 // template in a place that is never rendered.
 #include "rules/rule.h"
 
+// An input, or the beginning of nested ones.
+static bool is_input(const Flow *flow, Str name) {
+    if (flow_find_input(flow, name) != NULL) return true;
+    for (uint32_t i = 0; i < flow->inputs.count; i++) {
+        Str id = flow->inputs.items[i]->id;
+        if (id.len > name.len && id.ptr[name.len] == '.' && str_starts_with(id, name)) return true;
+    }
+    return false;
+}
+
 // `inputs.x`, `outputs.t.x`: a root, then members.
 static bool is_path(const Flow *flow, Str text) {
     Str root, rest = text;
@@ -14,7 +24,7 @@ static bool is_path(const Flow *flow, Str text) {
     }
     Str member;
     str_split(&rest, '.', &member);
-    if (str_eq(root, STR("inputs"))) return flow_find_input(flow, member) != NULL;
+    if (str_eq(root, STR("inputs"))) return is_input(flow, member);
     if (str_eq(root, STR("outputs"))) return flow_find_task(flow, member) != NULL;
     if (str_eq(root, STR("vars"))) return node_get(flow->variables, member) != NULL;
     static const char *const paths[] = {"taskrun.value",  "execution.id", "flow.id",
@@ -62,6 +72,9 @@ static void check(const Rule *rule, const Flow *flow, Diags *diags) {
             if (property->is_default || str_eq(property->name, STR("description"))) continue;
             check_value(rule, flow, property->node, diags, 0);
         }
+    }
+    for (uint32_t i = 0; i < flow->outputs.count; i++) {
+        check_value(rule, flow, flow->outputs.items[i]->value, diags, 0);
     }
     check_unrendered(rule, rule_member(flow->node, "id"), "the id of a flow", diags);
     check_unrendered(rule, rule_member(flow->node, "namespace"), "the namespace of a flow", diags);

@@ -5,6 +5,8 @@ static void check_image(const Rule *rule, const Node *node, Diags *diags) {
     Str text = rule_text(node);
     if (text.len == 0 || template_has_code(text) || node->resolved != YAML_SCALAR_TEXT) return;
     if (str_find(text, STR("@sha256:"), 0) != STR_NOT_FOUND) return;
+    if (str_find(text, STR("}}"), 0) != STR_NOT_FOUND)
+        return;  // braces are missing: said elsewhere
     size_t slash = str_find_last_char(text, '/');
     size_t start = slash == STR_NOT_FOUND ? 0 : slash + 1;
     size_t colon = str_find_char(text, ':', start);

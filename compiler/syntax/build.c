@@ -248,6 +248,18 @@ static void merge(Builder *builder, Node *first, Node *second) {
     }
 }
 
+static Node *list_of_one(Builder *builder, const Node *key, const Node *first, Node *value) {
+    Diag *diag =
+        diag_add(builder->reader->diags, "E0020", DIAG_ERROR, first->span,
+                 "'" STR_FMT "' is a list: the '-' of its item is missing", STR_ARG(key->text));
+    diag_note(diag, "put '- ' before the first key and indent the others by two blanks");
+    Node *list = new_node(builder, YAML_LIST, value->span.start);
+    list->span = value->span;
+    value->parent = list;
+    *LIST_ADD(builder->reader->arena, &list->items, Node *) = value;
+    return list;
+}
+
 // A map where a list has to stand: one item whose dash is missing.
 static Node *mend_list(Builder *builder, const Node *key, Node *value, const Node *map) {
     static const char *const lists[] = {"tasks",   "then",           "else",   "triggers", "errors",
@@ -258,6 +270,11 @@ static Node *mend_list(Builder *builder, const Node *key, Node *value, const Nod
         if (str_eq(key->text, str_from(lists[i]))) is_list = i < 3 || map->parent == NULL;
     }
     bool is_default = str_eq(key->text, STR("pluginDefaults")) && map->parent == NULL;
+    // The items of a Dag hold their task.
+    const NodeEntry *wrapped = node_entry(value, STR("task"));
+    if (str_eq(key->text, STR("tasks")) && wrapped != NULL && wrapped->value->type == YAML_MAP) {
+        return list_of_one(builder, key, wrapped->key, value);
+    }
     const NodeEntry *id = node_entry(value, is_default ? STR("type") : STR("id"));
     is_list = is_list || (is_default && node_entry(value, STR("values")) != NULL);
     const NodeEntry *type = node_entry(value, STR("type"));
@@ -265,15 +282,7 @@ static Node *mend_list(Builder *builder, const Node *key, Node *value, const Nod
         type->value->type != YAML_SCALAR) {
         return value;
     }
-    Diag *diag =
-        diag_add(builder->reader->diags, "E0020", DIAG_ERROR, id->key->span,
-                 "'" STR_FMT "' is a list: the '-' of its item is missing", STR_ARG(key->text));
-    diag_note(diag, "put '- ' before the first key and indent the others by two blanks");
-    Node *list = new_node(builder, YAML_LIST, value->span.start);
-    list->span = value->span;
-    value->parent = list;
-    *LIST_ADD(builder->reader->arena, &list->items, Node *) = value;
-    return list;
+    return list_of_one(builder, key, id->key, value);
 }
 
 // --- attaching ----------------------------------------------------------------------------------

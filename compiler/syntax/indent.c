@@ -334,7 +334,10 @@ static bool try_first_item(const Repair *repair, const Stack *stack) {
         map = top;
     }
     const Line *first = repair_line(repair, map->line);
-    if (!begins_item(repair, first) || first->key != map->first) return false;
+    // A dash in the column where the map should have had one tells enough.
+    const bool begins =
+        line->dashes > 0 ? first->has_key && first->dashes == 0 : begins_item(repair, first);
+    if (!begins || first->key != map->first) return false;
     report_dash(repair, first,
                 repair_span(repair, line->dashes > 0 ? line->dash : line->key,
                             line->dashes > 0 ? line->dash + 1 : line->key_end),

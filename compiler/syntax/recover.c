@@ -131,6 +131,34 @@ static bool try_tab(Repair *repair) {
 
 // --- 2. and 3. quotes and brackets that are never closed ----------------------------------------
 
+// The quote of a flow collection's line that has no end; `end` where there is none.
+static uint32_t open_quote(const Repair *repair, const Line *line, uint32_t end) {
+    uint32_t open = end;
+    for (uint32_t at = line->value; at < end; at++) {
+        const char c = repair->bytes[at];
+        if (open < end) {
+            if (c == '\\' && repair->bytes[open] == '"') {
+                at++;
+            } else if (c == repair->bytes[open]) {
+                open = end;
+            }
+        } else if ((c == '"' || c == '\'') && strchr("[{,: ", repair->bytes[at - 1]) != NULL) {
+            open = at;
+        }
+    }
+    return open;
+}
+
+static void report_quote(const Repair *repair, uint32_t quote, uint32_t end) {
+    Diag *diag = repair_report(repair, "E0015", quote, quote + 1, "this quote is never closed");
+    if (strchr("]}", repair->bytes[end - 1]) != NULL) end--;
+    while (end > quote + 1 && repair->bytes[end - 1] == ' ') end--;
+    const char sign = repair->bytes[quote];
+    DiagSuggestion *suggestion =
+        diag_suggestion(diag, false, "close it with '%c' at the end of the text", sign);
+    diag_edit(diag, suggestion, repair_span(repair, end, end), (Str){&sign, 1});
+}
+
 static bool try_unclosed(Repair *repair, ValueClass shape, const char *code) {
     for (uint32_t i = repair->at + 1; i-- > 0;) {
         const Line *line = repair_line(repair, i);
@@ -151,7 +179,11 @@ static bool try_unclosed(Repair *repair, ValueClass shape, const char *code) {
             if (extent > last) last = extent;
         }
         const uint32_t end = last == i ? line->value_end : repair_line(repair, last)->value_end;
-        if (repair_is_first(repair, i)) {
+        const uint32_t quote =
+            shape == CLASS_FLOW ? open_quote(repair, line, line->value_end) : line->value_end;
+        if (quote < line->value_end && repair_is_first(repair, i)) {
+            report_quote(repair, quote, line->value_end);
+        } else if (repair_is_first(repair, i)) {
             const char close = open == '[' ? ']' : open == '{' ? '}' : open;
             Diag *diag = diag_add(repair->reader->diags, code, DIAG_ERROR,
                                   repair_span(repair, line->value, line->value + 1),
@@ -306,14 +338,18 @@ static bool try_colon(Repair *repair) {
 // --- 6. `{{` without quotes ---------------------------------------------------------------------
 
 static bool try_template(Repair *repair) {
-    for (uint32_t i = repair->at + 1; i-- > 0;) {
+    // A quote inside of it opens a text that ends nowhere: libyaml gives up far below.
+    const Line *begun = repair_line(repair, repair->context);
+    const bool is_begun = begun->kind == LINE_ITEM && begun->shape == CLASS_TEMPLATE &&
+                          !repair_is_patched(repair, begun->value);
+    for (uint32_t i = is_begun ? repair->context + 1 : repair->at + 1; i-- > 0;) {
         const Line *line = repair_line(repair, i);
         if (line->kind != LINE_ITEM) continue;
         if (line->shape != CLASS_TEMPLATE || repair_is_patched(repair, line->value)) {
             if (i < repair->context || i + 1 < repair->at) break;
             continue;
         }
-        if (line->last + 1 < repair->at) break;
+        if (line->last + 1 < repair->at && !is_begun) break;
         const Line *last = repair_line(repair, line->last);
         uint32_t end = line->value_end;
         if (line->last > i) {

@@ -83,7 +83,7 @@ def load_flows(with_corpus=True):
         builtins[kind].append(name)
     flows = []
     own = sorted((HERE / "flows").glob("*.yaml")) + sorted((HERE.parents[1] / "samples").glob("*/*.yaml"))
-    own = [p for p in own if not p.name.startswith(".")]
+    own = [p for p in own if re.search(r"^tasks:", p.read_text(), re.M)]
     for path in own + (sorted(BLUEPRINTS.glob("*.y*ml")) if with_corpus and BLUEPRINTS.is_dir() else []):
         origin = "own" if path in own else "open"
         name = (f"own-{path.parent.name}-" if origin == "own" else "") + path.stem + ".yaml"
