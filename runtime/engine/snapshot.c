@@ -9,13 +9,14 @@
 
 #include "engine/inner.h"
 
-enum { SNAPSHOT_VERSION = 2 };
+enum { SNAPSHOT_VERSION = 2, OLDEST_VERSION = 1 };  // 2: pause_ms
 
 typedef struct Codec {
     Buffer *out;  // writing; NULL: reading
     Str bytes;
     size_t at;
     bool has_failed;
+    uint32_t version;
     Engine *engine;
     // Writing: numbers of runs and frames as they will be, by their number now.
     uint32_t *runs, *frames;
@@ -205,7 +206,7 @@ static void code_attempts(Codec *codec, Attempts *attempts) {
         code_i32(codec, &attempt->exit_code);
         code_i64(codec, &attempt->started_ms);
         code_i64(codec, &attempt->ended_ms);
-        code_i64(codec, &attempt->pause_ms);
+        if (codec->version >= 2) code_i64(codec, &attempt->pause_ms);
         code_str(codec, &attempt->message);
         code_str(codec, &attempt->error_class);
     }
@@ -419,8 +420,8 @@ void engine_snapshot(const Engine *const_engine, Buffer *out) {
     uint32_t runs = 0;
     uint32_t frames = 0;
     number_anew(&codec, engine, &scratch, &runs, &frames);
-    uint32_t version = SNAPSHOT_VERSION;
-    code_u32(&codec, &version);
+    codec.version = SNAPSHOT_VERSION;
+    code_u32(&codec, &codec.version);
     code_u32(&codec, &runs);
     code_u32(&codec, &frames);
     for (uint32_t i = 0; i < engine->run_count; i++) {
@@ -520,13 +521,13 @@ static void read_bodies(Codec *codec, Engine *engine) {
 
 // `bytes` are those of a snapshot; the engine is new, without a root.
 static void read_all(Codec *codec, Engine *engine) {
-    uint32_t version = 0;
     uint32_t runs = 0;
     uint32_t frames = 0;
-    code_u32(codec, &version);
+    code_u32(codec, &codec->version);
     code_u32(codec, &runs);
     code_u32(codec, &frames);
-    if (version != SNAPSHOT_VERSION || runs == 0 || frames == 0) codec->has_failed = true;
+    bool is_known = codec->version >= OLDEST_VERSION && codec->version <= SNAPSHOT_VERSION;
+    if (!is_known || runs == 0 || frames == 0) codec->has_failed = true;
     if (!codec->has_failed) read_runs(codec, engine, runs);
     if (!codec->has_failed) read_frames(codec, engine, frames);
     if (!codec->has_failed) read_bodies(codec, engine);

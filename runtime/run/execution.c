@@ -488,9 +488,13 @@ static Err fold_events(Execution *execution) {
     Err err = err_none();
     if (seq > 0) {
         err = engine_restore(&execution->artifact->plan, snapshot, &execution->engine);
-    } else {
-        execution->engine = engine_new(&execution->artifact->plan);
+        // One of another version: all that is in it follows from the events.
+        if (err.code == ERR_INPUT) {
+            err = err_none();
+            seq = 0;
+        }
     }
+    if (seq == 0) execution->engine = engine_new(&execution->artifact->plan);
     execution->last_seq = execution->snapshot_seq = seq;
     arena_release(&fold.arena);
     if (err.code != ERR_NONE) return err;
