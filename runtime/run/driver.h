@@ -8,8 +8,7 @@
 #include "secret/secret.h"
 
 enum {
-    TURN_EVENTS = 1000,       // a turn commits at the latest then (design §4.4)
-    TURN_MS = 20,             // … or then
+    LARGE_EVENTS = 50000,     // from then on the store gets more memory
     SNAPSHOT_EVENTS = 10000,  // events between two snapshots
     LOG_IN_ENDED = 4 << 10,   // so much of an attempt's log travels in its ENDED
     LOG_PENDING = 64 << 10,   // lines are written to the file at the latest then
@@ -48,6 +47,14 @@ typedef struct Timer {
     int64_t at_ms;
     Str key;
 } Timer;
+
+// Metrics of a run's last attempt that had some, as JSON: there may be one for each of many runs.
+typedef struct RunMetrics {
+    RunId run;
+    Str json;
+} RunMetrics;
+// NULL: none.
+const RunMetrics *turn_metrics(const Execution *execution, RunId run);
 
 // What events tell and the engine does not keep: metrics of a run's last attempt that had some, and
 // descriptions of effects, an entry for each attempt.
@@ -97,9 +104,11 @@ struct Execution {
     Value variables;    // of the flow
     Value seen_inputs;  // as templates see them; null until one does
     Value envs;
-    int64_t owner;         // 0: looked at only
-    int64_t last_seq;      // stored
-    int64_t snapshot_seq;  // stored
+    int64_t owner;          // 0: looked at only
+    int64_t last_seq;       // stored
+    int64_t snapshot_seq;   // stored
+    size_t snapshot_bytes;  // of the last one
+    uint32_t long_turns;    // that ended for their length, one after the other
     size_t compacted_bytes;
     int64_t created_ms;
     Turn turn;
@@ -118,7 +127,9 @@ struct Execution {
     bool drops_commands;
     int64_t resumed_after;  // the last event there was when this process last took a resume
     State told_state;
-    LIST_OF(RunNote) metrics;
+    LIST_OF(RunMetrics) metrics;
+    uint32_t *metric_slots;  // open addressing: number of the entry + 1
+    uint32_t metric_slot_count;
     LIST_OF(RunNote) effects;
     LIST_OF(RunId) laid_out;  // runs of WorkingDirectories whose files are there
     Buffer row;               // the execution row as it was last stored, to see whether it changed

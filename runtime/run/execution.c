@@ -496,6 +496,7 @@ static Err fold_events(Execution *execution) {
     }
     if (seq == 0) execution->engine = engine_new(&execution->artifact->plan);
     execution->last_seq = execution->snapshot_seq = seq;
+    execution->snapshot_bytes = snapshot.len;
     arena_release(&fold.arena);
     if (err.code != ERR_NONE) return err;
     err = store_events(store, execution->id, seq, fold_event, &fold);

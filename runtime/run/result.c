@@ -119,11 +119,11 @@ static Value attempts_value(const Execution *execution, const TaskRunView *view,
 }
 
 static Value metrics_value(const Execution *execution, RunId run, Arena *arena) {
-    for (uint32_t i = 0; i < execution->metrics.count; i++) {
-        const RunNote *metrics = &execution->metrics.items[i];
-        if (memcmp(metrics->run.bytes, run.bytes, sizeof run.bytes) == 0) return metrics->list;
-    }
-    return value_list(arena);
+    const RunMetrics *metrics = turn_metrics(execution, run);
+    Value list = value_list(arena);
+    if (metrics == NULL) return list;
+    Err err = json_parse(metrics->json, (JsonLimits){.bytes = (size_t)256 << 20}, arena, &list);
+    return err.code == ERR_NONE ? list : value_list(arena);
 }
 
 static Value run_value(const Execution *execution, const TaskRunView *view, Arena *arena) {

@@ -185,6 +185,15 @@ static Err put_artifact(Execution *execution) {
                           &execution->revision);
 }
 
+// Every so many events; where a snapshot is large, more rarely, so that writing them costs no more
+// than what they hold.
+static bool needs_snapshot(const Execution *execution, int64_t seq) {
+    enum { BYTES_OF_EVENT = 200 };
+    int64_t since = seq - execution->snapshot_seq;
+    return since >= SNAPSHOT_EVENTS &&
+           (uint64_t)since * BYTES_OF_EVENT >= execution->snapshot_bytes;
+}
+
 static Err write_all(Execution *execution, const Events *events, Arena *arena) {
     Store *store = execution->runtime->store;
     if (execution->is_new) TRY(put_artifact(execution));
@@ -202,9 +211,10 @@ static Err write_all(Execution *execution, const Events *events, Arena *arena) {
     TRY(put_runs(execution, events, arena));
     TRY(put_execution(execution, arena));
     int64_t seq = execution->last_seq + events->count;
-    if (seq - execution->snapshot_seq >= SNAPSHOT_EVENTS) {
+    if (needs_snapshot(execution, seq)) {
         Buffer bytes = {0};
         engine_snapshot(execution->engine, &bytes);
+        execution->snapshot_bytes = bytes.len;
         err = store_put_snapshot(store, execution->id, execution->owner, seq, buffer_str(&bytes));
         buffer_release(&bytes);
         if (err.code != ERR_NONE) return err;
@@ -222,6 +232,7 @@ static Err commit(Execution *execution, const Events *events, Arena *arena) {
         TRY(store_sync_fd(store, log_file_fd(execution->log), "log.jsonl"));
         execution->log_needs_sync = false;
     }
+    bool has_snapshot = needs_snapshot(execution, execution->last_seq + events->count);
     TRY(store_begin(store));
     Err err = write_all(execution, events, arena);
     if (err.code != ERR_NONE) {
@@ -229,12 +240,13 @@ static Err commit(Execution *execution, const Events *events, Arena *arena) {
         return err;
     }
     TRY(store_commit(store));
+    bool is_large =
+        execution->last_seq < LARGE_EVENTS && execution->last_seq + events->count >= LARGE_EVENTS;
+    if (is_large) TRY(store_widen(store));
     execution->is_new = false;
     execution->drops_commands = false;
     execution->last_seq += events->count;
-    if (execution->last_seq - execution->snapshot_seq >= SNAPSHOT_EVENTS) {
-        execution->snapshot_seq = execution->last_seq;
-    }
+    if (has_snapshot) execution->snapshot_seq = execution->last_seq;
     return err_none();
 }
 
@@ -296,6 +308,47 @@ static const Value *more_list(const Event *event, Str name) {
     return list != NULL && list->kind == VALUE_LIST ? list : NULL;
 }
 
+static uint32_t *metric_slot(const Execution *execution, RunId run) {
+    uint32_t hash;
+    memcpy(&hash, run.bytes, sizeof hash);
+    uint32_t mask = execution->metric_slot_count - 1;
+    for (uint32_t i = hash & mask;; i = (i + 1) & mask) {
+        uint32_t *slot = &execution->metric_slots[i];
+        if (*slot == 0) return slot;
+        const RunMetrics *found = &execution->metrics.items[*slot - 1];
+        if (memcmp(found->run.bytes, run.bytes, sizeof run.bytes) == 0) return slot;
+    }
+}
+
+static void grow_metrics(Execution *execution) {
+    if (2 * (execution->metrics.count + 1) <= execution->metric_slot_count) return;
+    uint32_t size = execution->metric_slot_count == 0 ? 16 : 4 * execution->metric_slot_count;
+    execution->metric_slots = arena_array(&execution->arena, uint32_t, size);
+    execution->metric_slot_count = size;
+    for (uint32_t i = 0; i < execution->metrics.count; i++) {
+        *metric_slot(execution, execution->metrics.items[i].run) = i + 1;
+    }
+}
+
+static void keep_metrics(Execution *execution, RunId run, Value list) {
+    Buffer text = {0};
+    json_write(&text, list, JSON_COMPACT, 0);
+    grow_metrics(execution);
+    uint32_t *slot = metric_slot(execution, run);
+    if (*slot == 0) {
+        LIST_ADD(&execution->arena, &execution->metrics, RunMetrics)->run = run;
+        *slot = execution->metrics.count;
+    }
+    execution->metrics.items[*slot - 1].json = buffer_to_str(&text, &execution->arena);
+    buffer_release(&text);
+}
+
+const RunMetrics *turn_metrics(const Execution *execution, RunId run) {
+    if (execution->metric_slot_count == 0) return NULL;
+    uint32_t slot = *metric_slot(execution, run);
+    return slot == 0 ? NULL : &execution->metrics.items[slot - 1];
+}
+
 void turn_note(Execution *execution, const Event *event) {
     if (event->kind != EVENT_ENDED && event->kind != EVENT_DONE) return;
     Arena *arena = &execution->arena;
@@ -306,15 +359,7 @@ void turn_note(Execution *execution, const Event *event) {
             (RunNote){event->run, str_dup(arena, view.task), value_copy(arena, *effects)};
     }
     const Value *metrics = more_list(event, STR("metrics"));
-    if (metrics == NULL) return;
-    for (uint32_t i = 0; i < execution->metrics.count; i++) {
-        RunNote *note = &execution->metrics.items[i];
-        if (memcmp(note->run.bytes, event->run.bytes, sizeof event->run.bytes) != 0) continue;
-        note->list = value_copy(arena, *metrics);
-        return;
-    }
-    *LIST_ADD(arena, &execution->metrics, RunNote) =
-        (RunNote){event->run, (Str){0}, value_copy(arena, *metrics)};
+    if (metrics != NULL) keep_metrics(execution, event->run, *metrics);
 }
 
 static void apply_incoming(Execution *execution, Events *batch) {
@@ -327,11 +372,24 @@ static void apply_incoming(Execution *execution, Events *batch) {
     }
 }
 
+// When a turn commits at the latest (design §4.4): what goes on for long without an effect commits
+// more at a time, since nobody waits for it.
+typedef struct TurnLimit {
+    uint32_t events;
+    int64_t milliseconds;
+} TurnLimit;
+static const TurnLimit turn_limits[] = {
+    {1000, 20 },
+    {2000, 100},
+    {5000, 500},
+};
+
 // Until nothing is left that can be done inside, or the turn has been long enough: false.
 static bool decide(Execution *execution, Events *batch) {
     Runtime *runtime = execution->runtime;
     Turn *turn = &execution->turn;
     int64_t started = runtime->clock->mono_ms(runtime->clock->self);
+    const TurnLimit *limit = &turn_limits[execution->long_turns];
     for (;;) {
         apply_incoming(execution, batch);
         Events decisions = {0};
@@ -342,8 +400,8 @@ static bool decide(Execution *execution, Events *batch) {
         }
         for (uint32_t i = 0; i < actions.count; i++) act_now(execution, &actions.items[i]);
         if (turn->applied == turn->incoming.count) return true;
-        bool is_long = batch->count >= TURN_EVENTS ||
-                       runtime->clock->mono_ms(runtime->clock->self) - started >= TURN_MS;
+        int64_t took = runtime->clock->mono_ms(runtime->clock->self) - started;
+        bool is_long = batch->count >= limit->events || took >= limit->milliseconds;
         if (!is_long) continue;
         // All that was reported goes into this commit: an effect waits for nothing but its own.
         apply_incoming(execution, batch);
@@ -396,6 +454,8 @@ void turn_run(Execution *execution) {
     perform(execution, &done);
     arena_release(&done.arena);
     compact(execution);
+    if (is_done) execution->long_turns = 0;
+    if (!is_done && execution->long_turns + 1 < COUNT(turn_limits)) execution->long_turns++;
     if (!is_done || execution->turn.incoming.count > 0) turn_schedule(execution);
     if (execution->is_finished) child_finished(execution);
     runtime_set_timer(runtime);

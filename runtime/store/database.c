@@ -422,6 +422,10 @@ static Err configure(Store *store) {
     return err_none();
 }
 
+Err store_widen(Store *store) {
+    return execute(store, "PRAGMA cache_size=-16384", "give more memory");
+}
+
 static Err open_database(Store *store) {
     Arena scratch = {0};
     const char *path =

@@ -121,6 +121,8 @@ MUST_CHECK Err store_append(Store *store, Str execution, int64_t owner, StoreEve
 MUST_CHECK Err store_put_execution(Store *store, int64_t owner, const StoreExecution *row);
 MUST_CHECK Err store_put_taskrun(Store *store, int64_t owner, const StoreTaskRun *row);
 MUST_CHECK Err store_drop_taskrun(Store *store, int64_t owner, Str execution, Str id);
+// More memory for pages, for an execution with many rows: they are written in no order.
+MUST_CHECK Err store_widen(Store *store);
 MUST_CHECK Err store_put_snapshot(Store *store, Str execution, int64_t owner, int64_t seq,
                                   Str bytes);
 
