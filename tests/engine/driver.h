@@ -193,9 +193,9 @@ static inline void driver_take(Driver *driver, const Action *given) {
         old->due = driver->now + (int64_t)(mix(driver->seed, key, 3) % 5);
         return;
     }
-    // What is asked before a restart may be asked again behind it: the answer is the same.
+    // What was asked before a restart or a crash may be asked again: the answer is the same.
     bool is_question = action.kind == ACTION_EVAL || action.kind == ACTION_FLOW_OUTPUTS;
-    if (old != NULL && is_question && driver->restarts > 0) return;
+    if (old != NULL && is_question && driver->restarts + driver->crashes > 0) return;
     if (old != NULL) {
         print_error("twice: " STR_FMT "\n", STR_ARG(key));
         driver->error = "an action was handed out twice";
