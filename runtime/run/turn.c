@@ -379,9 +379,10 @@ typedef struct TurnLimit {
     int64_t milliseconds;
 } TurnLimit;
 static const TurnLimit turn_limits[] = {
-    {1000, 20 },
-    {2000, 100},
-    {5000, 500},
+    {1000,  20  },
+    {2000,  100 },
+    {5000,  500 },
+    {20000, 2000}, // of an execution with many rows only, where a commit touches most pages
 };
 
 // Until nothing is left that can be done inside, or the turn has been long enough: false.
@@ -455,7 +456,8 @@ void turn_run(Execution *execution) {
     arena_release(&done.arena);
     compact(execution);
     if (is_done) execution->long_turns = 0;
-    if (!is_done && execution->long_turns + 1 < COUNT(turn_limits)) execution->long_turns++;
+    uint32_t last = execution->last_seq < LARGE_EVENTS ? 2 : 3;
+    if (!is_done && execution->long_turns < last) execution->long_turns++;
     if (!is_done || execution->turn.incoming.count > 0) turn_schedule(execution);
     if (execution->is_finished) child_finished(execution);
     runtime_set_timer(runtime);
