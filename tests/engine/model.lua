@@ -523,8 +523,9 @@ function Model:level(run)
         local is_failed = run.has_failed or (counts and sum.FAILED > 0)
         if is_killed or is_failed or count(run, "errors").all > 0 then
             if node.kind == "LOOP" then self:iterations(run, false) end
-            if count(run, "tasks").live > 0 then return end
-            if is_killed then
+            sum = count(run, "tasks")
+            if sum.live > 0 then return end
+            if counts and sum.KILLED > 0 then  -- perhaps by an iteration that ended just now
                 self:end_level(run)
                 return
             end
