@@ -1,4 +1,6 @@
 -- Files of rows and lines, read and written piece by piece, so that their size does not matter.
+local ion = use "lib.ion"
+
 local records = {}
 
 local UNITS = { { "GB", 1 << 30 }, { "MB", 1 << 20 }, { "KB", 1 << 10 }, { "B", 1 } }
@@ -55,8 +57,10 @@ end
 function records.rows(host, uri, visit)
     return records.lines(host, uri, function(line, number)
         local row, message = host.json.decode(line)
+        if row == nil then row, message = ion.decode(host, line) end
         if row == nil then
-            return nil, "row " .. number .. " of '" .. uri .. "' is no JSON: " .. message, "permanent"
+            return nil, "row " .. number .. " of '" .. uri .. "' is neither JSON nor Ion: " .. message,
+                "permanent"
         end
         return visit(row, number, line)
     end)

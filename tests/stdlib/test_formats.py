@@ -109,6 +109,23 @@ def test_json_and_yaml_become_rows_and_back():
         assert "charset" in it.one(SERDES + "json.JsonToIon", "", status=1, charset="UTF-16")
 
 
+ION = r"""{name:"A \"B\" \x41\u00e4\U0001F600",'odd key':'a symbol',n:null.string,i:-1_000,x:0xff,b:0b101,d:1.50,m:15d-1,e:2.5e1}
+{t:2026-01-02T03:04:05.678Z,day:2026-01-02,list:[1,two,'''long ' ''' '''text''',(a 1)],typed:kind::{ok:true} /* no */}
+note::{"json": [1, {}], clob:{{aGk=}}, f:false} // end
+"""
+
+
+def test_rows_of_ion_text_are_read():
+    want = [{"name": 'A "B" Aä😀', "odd key": "a symbol", "n": None, "i": -1000, "x": 255, "b": 5, "d": 1.5, "m": 1.5, "e": 25.0},
+            {"t": "2026-01-02T03:04:05.678Z", "day": "2026-01-02", "list": [1, "two", "long ' text", ["a", 1]], "typed": {"ok": True}},
+            {"json": [1, {}], "clob": "aGk=", "f": False}]
+    with world() as folder:
+        it = Files(folder)
+        assert it.rows(SERDES + "json.IonToJson", ION) == want
+        for bad in ("{a:}", "{a:1", "{a 1}", "[1 2]", "{a:'x}", "1 2", "{a:1x}", "(" * 100):
+            assert "row 1" in it.one(SERDES + "json.IonToJson", bad, status=1), bad
+
+
 BOOKS = """<?xml version="1.0"?>
 <!-- books -->
 <catalog count="2"><book id="a1"><title>A &amp; B &#228;</title><price>9.5</price><empty/></book>
