@@ -156,7 +156,9 @@ Operand emit_builtin(Emitter *emitter, const Expr *expr, BuiltinKind kind, const
     }
     if (is_of_the_world(row, &arguments)) emitter->uses_world = true;
     if (kind == BUILTIN_FUNCTION && arguments.count > 0 && arguments.items[0] != NULL) {
-        facts_add(emitter->arena, &emitter->facts, row, arguments.items[0]->value);
+        bool has_second = arguments.count > 1 && arguments.items[1] != NULL;
+        facts_add(emitter->arena, &emitter->facts, row, arguments.items[0]->value,
+                  has_second ? arguments.items[1]->value : NULL);
     }
 
     if (kind == BUILTIN_FILTER && strcmp(row->name, "jq") == 0) {

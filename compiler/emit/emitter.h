@@ -67,6 +67,7 @@ typedef struct Macro {
 typedef struct Facts {
     LIST_OF(Str) secrets;  // names, each once, in the order of the flow
     LIST_OF(Str) kv;       // keys
+    LIST_OF(Value) elsewhere;  // secrets of a namespace that is named: {name, namespace}
     bool has_dynamic_secret, has_dynamic_kv;
 } Facts;
 
@@ -172,7 +173,9 @@ void check_jq(Emitter *emitter, const Expr *program);
 
 // --- manifest.c ---------------------------------------------------------------------------------
 
-void facts_add(Arena *arena, Facts *facts, const Builtin *row, const Expr *first);
+// `second` may be NULL.
+void facts_add(Arena *arena, Facts *facts, const Builtin *row, const Expr *first,
+               const Expr *second);
 // The section MANI.
 void manifest_write(const PlanDraft *draft, const Facts *facts, Str source, Catalog *catalog,
                     Arena *arena, Buffer *out);

@@ -42,7 +42,8 @@ static Value names_value(Arena *arena, Names *names) {
     return list;
 }
 
-void facts_add(Arena *arena, Facts *facts, const Builtin *row, const Expr *first) {
+void facts_add(Arena *arena, Facts *facts, const Builtin *row, const Expr *first,
+               const Expr *second) {
     bool is_secret = (row->flags & BUILTIN_MAKES_SECRET) != 0;
     if (!is_secret && strcmp(row->name, "kv") != 0) return;
     if (first->kind != EXPR_TEXT) {
@@ -51,13 +52,20 @@ void facts_add(Arena *arena, Facts *facts, const Builtin *row, const Expr *first
     }
     Names *names = is_secret ? (Names *)&facts->secrets : (Names *)&facts->kv;
     add_name(arena, names, first->text);
+    if (!is_secret || second == NULL || second->kind == EXPR_NULL) return;
+    Value entry = value_map(arena);
+    value_map_set(arena, entry, STR("name"), value_text(first->text));
+    if (second->kind == EXPR_TEXT) {
+        value_map_set(arena, entry, STR("namespace"), value_text(second->text));
+    }
+    *LIST_ADD(arena, &facts->elsewhere, Value) = entry;
 }
 
 // --- what constants name ------------------------------------------------------------------------
 
 typedef struct Touched {
     Arena *arena;
-    Names hosts, images, commands, subflows;
+    Names hosts, origins, images, commands, subflows;
 } Touched;
 
 static bool is_host_char(char c) {
@@ -75,7 +83,18 @@ static void find_hosts(Touched *touched, Str text) {
         while (end < text.len && is_host_char(text.ptr[end])) end++;
         bool is_open = end < text.len && (text.ptr[end] == '{' || text.ptr[end] == '$' ||
                                           text.ptr[end] == '@' || text.ptr[end] == '%');
-        if (!is_open) add_name(touched->arena, &touched->hosts, str_slice(text, at + 3, end));
+        if (is_open) continue;
+        add_name(touched->arena, &touched->hosts, str_slice(text, at + 3, end));
+        size_t port = end;
+        if (end < text.len && text.ptr[end] == ':') {
+            while (++port < text.len && text.ptr[port] >= '0' && text.ptr[port] <= '9') {
+            }
+        }
+        bool is_usual = str_ends_with(before, STR("https")) && port <= end + 1;
+        bool is_number = port > end + 1 || port == end;
+        if (is_usual || !is_number) continue;
+        size_t start = at - (str_ends_with(before, STR("https")) ? 5 : 4);
+        add_name(touched->arena, &touched->origins, str_slice(text, start, port));
     }
 }
 
@@ -278,6 +297,16 @@ void manifest_write(const PlanDraft *draft, const Facts *facts, Str source, Cata
     value_map_set(arena, map, STR("kv"), names_value(arena, &kv));
     value_map_set(arena, map, STR("kv_dynamic"), value_bool(facts->has_dynamic_kv));
     value_map_set(arena, map, STR("hosts"), names_value(arena, &touched.hosts));
+    if (touched.origins.count > 0) {
+        value_map_set(arena, map, STR("origins"), names_value(arena, &touched.origins));
+    }
+    if (facts->elsewhere.count > 0) {
+        Value list = value_list(arena);
+        for (uint32_t i = 0; i < facts->elsewhere.count; i++) {
+            value_list_add(arena, list, facts->elsewhere.items[i]);
+        }
+        value_map_set(arena, map, STR("secrets_elsewhere"), list);
+    }
     value_map_set(arena, map, STR("images"), names_value(arena, &touched.images));
     value_map_set(arena, map, STR("commands"), names_value(arena, &touched.commands));
     value_map_set(arena, map, STR("subflows"), names_value(arena, &touched.subflows));

@@ -31,6 +31,7 @@ typedef struct Request {
 } Request;
 
 static int fail_create(Cli *cli, const Err *err, const InputFault *fault) {
+    if (str_eq(fault->rule, STR("secret"))) return cli_fail(cli, "secret", err, NULL);
     if (err->code == ERR_INPUT) return cli_fail(cli, "input", err, fault);
     return cli_fail_execution(cli, err);
 }

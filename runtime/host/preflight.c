@@ -29,10 +29,19 @@ static Str name_of(Value entry) {
     return value_map_get_text(entry, STR("name"), STR(""));
 }
 
-static void check_secrets(Host *host, Arena *arena, Value checks) {
-    const ValueList *list = listed(host, "secrets");
+static bool is_elsewhere(const ValueList *elsewhere, Str name) {
+    for (uint32_t i = 0; elsewhere != NULL && i < elsewhere->count; i++) {
+        if (str_eq(name_of(elsewhere->items[i]), name)) return true;
+    }
+    return false;
+}
+
+// Those of the flow's own namespace, or those of namespaces that are named.
+static void check_secrets_of(Host *host, const ValueList *list, const ValueList *elsewhere,
+                             Arena *arena, Value checks) {
     for (uint32_t i = 0; list != NULL && i < list->count; i++) {
         Str name = name_of(list->items[i]);
+        if (is_elsewhere(elsewhere, name)) continue;
         Value recipe = value_map(arena);
         value_map_set(arena, recipe, STR("op"), value_text(STR("secret")));
         value_map_set(arena, recipe, STR("name"), value_text(name));
@@ -44,6 +53,12 @@ static void check_secrets(Host *host, Arena *arena, Value checks) {
                       : secrets_reveal(host->options.secrets, &recipe, &plain);
         add_check(arena, checks, "secret", name, err.code == ERR_NONE, str_from(err.text));
     }
+}
+
+static void check_secrets(Host *host, Arena *arena, Value checks) {
+    const ValueList *elsewhere = listed(host, "secrets_elsewhere");
+    check_secrets_of(host, listed(host, "secrets"), elsewhere, arena, checks);
+    check_secrets_of(host, elsewhere, NULL, arena, checks);
 }
 
 static void check_commands(Host *host, Arena *arena, Value checks) {
@@ -149,16 +164,100 @@ static void probe_url(Host *host, Arena *arena, Value checks, Str name, NetStart
     add_check(arena, checks, "host", name, probe.is_reached, probe.message);
 }
 
-static void check_hosts(Host *host, Arena *arena, Value checks) {
-    const ValueList *list = listed(host, "hosts");
+// What the `hosts` of a task's module says of its properties, where they are known.
+typedef struct ModuleHosts {
+    Host *host;
+    const PlanNode *node;
+    Arena *arena;
+    Value names;
+} ModuleHosts;
+
+static int ask_module(lua_State *L) {
+    ModuleHosts *at = lua_touserdata(L, 1);
+    const Plan *plan = &at->host->options.artifact->plan;
+    PlanLeaf leaf = at->node->leaf_props;
+    Value props = value_map(at->arena);
+    if (leaf != PLAN_NONE && (leaf & PLAN_CONSTANT) != 0) {
+        Str json = plan_text(plan, leaf & ~PLAN_CONSTANT);
+        Err err = json_parse(json, (JsonLimits){0}, at->arena, &props);
+        if (err.code != ERR_NONE) return 0;
+    }
+    push_module(L, at->host, at->node->module - 1);
+    if (lua_getfield(L, -1, "hosts") != LUA_TFUNCTION) return 0;
+    leaf_push_value(L, props);
+    lua_call(L, 1, 1);
+    for (lua_Integer i = 1; lua_istable(L, -1) && lua_geti(L, -1, i) == LUA_TSTRING; i++) {
+        Str name = str_dup(at->arena, check_text(L, -1, "host"));
+        value_list_add(at->arena, at->names, value_text(name));
+        lua_pop(L, 1);
+    }
+    return 0;
+}
+
+static bool is_named(const ValueList *list, Str name) {
+    size_t colon = str_find_char(name, ':', 0);
+    if (colon != STR_NOT_FOUND) name = str_slice(name, 0, colon);
+    for (uint32_t i = 0; list != NULL && i < list->count; i++) {
+        if (str_eq(name_of(list->items[i]), name)) return true;
+    }
+    return false;
+}
+
+// Hosts that stand in no text of the flow: those a task type goes to by itself.
+static Value module_hosts(Host *host, Arena *arena) {
+    const Plan *plan = &host->options.artifact->plan;
+    const ValueList *known = listed(host, "hosts");
+    ModuleHosts at = {.host = host, .arena = arena, .names = value_list(arena)};
+    Value out = value_list(arena);
+    for (uint32_t i = 0; i < plan->node_count; i++) {
+        at.node = &plan->nodes[i];
+        if (at.node->kind != NODE_TASK || at.node->module == 0) continue;
+        if (plan->modules[at.node->module - 1].code == 0) continue;
+        Err err = host_protect(host, ask_module, &at);
+        if (err.code != ERR_NONE) continue;  // a module that cannot say
+    }
+    for (uint32_t i = 0; i < at.names.as.list->count; i++) {
+        Str name = at.names.as.list->items[i].as.text;
+        if (!is_named(known, name) && !is_named(out.as.list, name)) {
+            value_list_add(arena, out, value_text(name));
+        }
+    }
+    return out;
+}
+
+// Where a host is reached by http or at a port of its own; false where it is not.
+static bool probe_origins(Host *host, Arena *arena, Value checks, Str name) {
+    const ValueList *list = listed(host, "origins");
+    bool is_found = false;
+    for (uint32_t i = 0; list != NULL && i < list->count; i++) {
+        Str origin = name_of(list->items[i]);
+        size_t at = str_find(origin, STR("://"), 0) + 3;
+        Str rest = str_slice(origin, at, origin.len);
+        bool is_same = str_starts_with(rest, name) &&
+                       (rest.len == name.len || rest.ptr[name.len] == ':');
+        if (!is_same) continue;
+        NetStart start = {.url = str_concat(arena, origin, STR("/"))};
+        probe_url(host, arena, checks, rest, &start);
+        is_found = true;
+    }
+    return is_found;
+}
+
+static void check_hosts_of(Host *host, const ValueList *list, Arena *arena, Value checks) {
     for (uint32_t i = 0; list != NULL && i < list->count; i++) {
         Str name = name_of(list->items[i]);
         if (name.len == 0 || str_find(name, STR("{{"), 0) != STR_NOT_FOUND) continue;
+        if (probe_origins(host, arena, checks, name)) continue;
         NetStart start = {.url = str_find(name, STR("://"), 0) == STR_NOT_FOUND
                                      ? str_printf(arena, "https://" STR_FMT "/", STR_ARG(name))
                                      : name};
         probe_url(host, arena, checks, name, &start);
     }
+}
+
+static void check_hosts(Host *host, Arena *arena, Value checks) {
+    check_hosts_of(host, listed(host, "hosts"), arena, checks);
+    check_hosts_of(host, module_hosts(host, arena).as.list, arena, checks);
 }
 
 static void check_cluster(Host *host, bool offline, Arena *arena, Value checks) {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/crypto.h"
 #include "run/driver.h"
 #include "value/convert.h"
 
@@ -393,6 +394,41 @@ static Err warn_undeclared(Execution *execution, Value given) {
     return err_none();
 }
 
+// All at once, before anything has happened. What a computed name or another namespace means is seen
+// when it is used.
+static Err check_secrets(Execution *execution, Arena *arena) {
+    const Value *manifest = &execution->artifact->manifest;
+    const Value *names = value_map_get(*manifest, STR("secrets"));
+    const Value *elsewhere = value_map_get(*manifest, STR("secrets_elsewhere"));
+    if (execution->planner != NULL || names == NULL || names->kind != VALUE_LIST) return err_none();
+    Buffer missing = {0};
+    uint32_t count = 0;
+    Err last = err_none();
+    for (uint32_t i = 0; i < names->as.list->count; i++) {
+        Str name = value_to_text(arena, names->as.list->items[i]);
+        bool is_own = true;
+        for (uint32_t j = 0; elsewhere != NULL && j < elsewhere->as.list->count; j++) {
+            Str other = value_map_get_text(elsewhere->as.list->items[j], STR("name"), (Str){0});
+            if (str_eq(other, name)) is_own = false;
+        }
+        if (!is_own) continue;
+        Buffer plain = {0};
+        Err err = resolve_secret(execution, name, (Str){0}, (Str){0}, &plain);
+        if (plain.len > 0) wipe(plain.ptr, plain.len);
+        buffer_release(&plain);
+        if (err.code == ERR_NONE) continue;
+        last = err;
+        buffer_printf(&missing, "%s'" STR_FMT "'", count++ > 0 ? ", " : "", STR_ARG(name));
+    }
+    if (count > 1) {
+        last = err_make(ERR_NOT_FOUND, "cannot find the secrets " STR_FMT ": flowrun preflight says "
+                                       "where each was looked for",
+                        STR_ARG(buffer_str(&missing)));
+    }
+    buffer_release(&missing);
+    return last;
+}
+
 static Err create(Execution *execution, const RunStart *start, Arena *arena, InputFault *fault) {
     const Plan *plan = &execution->artifact->plan;
     if (plan->flow.is_disabled != 0) {
@@ -406,6 +442,9 @@ static Err create(Execution *execution, const RunStart *start, Arena *arena, Inp
                             .arena = arena,
                             .fault = fault};
     TRY(inputs_resolve(&request, &inputs));
+    Err err = check_secrets(execution, arena);
+    if (err.code != ERR_NONE && fault != NULL) fault->rule = STR("secret");
+    TRY(err);
     TRY(open_log(execution));
     TRY(warn_undeclared(execution, start->inputs));
     RunId none = {0};

@@ -118,7 +118,7 @@ Value runtime_missing_secrets(const Runtime *runtime);
 
 // Why inputs were refused; texts live in the arena given. The value of a SECRET is never in it.
 typedef struct InputFault {
-    Str input, rule, bound, received, message;
+    Str input, rule, bound, received, message;  // rule `secret`: one is missing
 } InputFault;
 
 typedef struct RunStart {

@@ -42,4 +42,6 @@ function slack.conversation(host, channel)
     return out
 end
 
+function slack.hosts() return { "slack.com" } end
+
 return slack

@@ -28,4 +28,8 @@ function telegram.send(props, host, is_summary)
     }, props, host)
 end
 
+function telegram.hosts(props)
+    return props.endpointOverride == nil and { "api.telegram.org" } or {}
+end
+
 return telegram

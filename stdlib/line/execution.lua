@@ -18,6 +18,7 @@ end
 return task {
     implements = "io.kestra.plugin.line.LineExecution",
     effects = { "net", "notify" },
+    hosts = function(props) return props.url == nil and { "api.line.me" } or {} end,
     run = run,
     plan = run,
 }

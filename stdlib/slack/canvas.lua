@@ -13,6 +13,7 @@ end
 return task {
     implements = "io.kestra.plugin.slack.app.canvases.Create",
     effects = { "net", "notify" },
+    hosts = slack.hosts,
     run = run,
     plan = run,
 }

@@ -36,6 +36,7 @@ end
 return task {
     implements = "io.kestra.plugin.slack.app.conversations.History",
     effects = { "net", "notify" },
+    hosts = slack.hosts,
     run = run,
     plan = run,
 }

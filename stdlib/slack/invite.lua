@@ -13,6 +13,7 @@ end
 return task {
     implements = "io.kestra.plugin.slack.app.conversations.Invite",
     effects = { "net", "notify" },
+    hosts = slack.hosts,
     run = run,
     plan = run,
 }

@@ -21,6 +21,7 @@ end
 return task {
     implements = "io.kestra.plugin.slack.app.chats.Post",
     effects = { "net", "notify" },
+    hosts = slack.hosts,
     run = run,
     plan = run,
 }

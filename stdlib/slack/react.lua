@@ -14,6 +14,7 @@ end
 return task {
     implements = "io.kestra.plugin.slack.app.reactions.Add",
     effects = { "net", "notify" },
+    hosts = slack.hosts,
     run = run,
     plan = run,
 }

@@ -8,6 +8,7 @@ end
 return task {
     implements = "io.kestra.plugin.notifications.telegram.TelegramExecution",
     effects = { "net", "notify" },
+    hosts = telegram.hosts,
     run = run,
     plan = run,
 }
