@@ -250,6 +250,20 @@ def test_keys_are_listed_merged_and_purged():
         assert it.run(task("k", kv + "GetKeys"))["k"]["keys"] == ["other"]
 
 
+def test_a_key_is_looked_for_in_the_namespaces_above():
+    with world() as folder:
+        it = World(folder)
+        kv, give = CORE + "kv.", CORE + "debug.Return"
+        it.run(task("a", kv + "Set", key="of-parent", value="1"), task("b", kv + "Set", key="both", value="1"),
+               task("c", kv + "Set", key="both", value="2", namespace="company.team"), namespace="company")
+        out = it.run(task("a", give, format="{{ kv('of-parent') }}"), task("b", give, format="{{ kv('both') }}"),
+                     task("c", give, format="{{ kv('both', namespace='company') }}"),
+                     task("d", give, format="{{ kv('of-parent', namespace='company.other', errorOnMissing=false) ?? 'none' }}"))
+        assert [out[name]["value"] for name in "abcd"] == ["1", "2", "1", "none"]
+        it.run(task("a", give, format="{{ kv('nowhere') }}"), status=1)
+        assert "'nowhere' in namespace 'company.team'" in it.execution["reason"]["message"]
+
+
 def test_a_key_ends_with_its_time_to_live():
     with world() as folder:
         it = World(folder)
