@@ -157,6 +157,51 @@ local function spark_submit(props, host)
     return { commands = { table.concat(words, " ") }, files = files }
 end
 
+-- redis-cli: what each command answers becomes the variable `command_1`, `command_2`, … An answer that
+-- is an error ends the task, though the tool exits with 0 then.
+local REDIS_END = ":redis-end:"
+
+local function redis(props, host)
+    local base = "redis-cli -h " .. value.quote(host.text(props.host)) .. " -p "
+        .. host.text(props.port or 6379) .. " -n " .. host.text(props.database or 0)
+    local env = {}
+    if props.username ~= nil then
+        env.REDIS_USER = props.username
+        base = base .. ' --user "$REDIS_USER"'
+    end
+    set(env, "REDISCLI_AUTH", props.password)
+    if props.tls then base = base .. " --tls" end
+    if props.jsonOutput then base = base .. " --json" end
+    local commands = {}
+    for i, command in ipairs(props.commands) do
+        commands[i] = host.join({ "OUT=$(", base, " ", command, " 2>&1); RC=$?\n",
+            "case \"$OUT\" in '(error)'*|'ERR '*) RC=1;; esac\n",
+            "printf '%s\\n' \"$OUT\"; echo '", REDIS_END, tostring(i), "'\n",
+            "[ $RC = 0 ] || exit $RC" })
+    end
+    local answers, lines = {}, {}
+    return {
+        env = env,
+        commands = commands,
+        on_line = function(stream, line)
+            if stream ~= "stdout" then return false end
+            if string.starts(line, REDIS_END) then
+                answers[#answers + 1] = { "command_" .. line:sub(#REDIS_END + 1), table.concat(lines, "\n") }
+                lines = {}
+                return true
+            end
+            lines[#lines + 1] = line
+            return false
+        end,
+        collect = function(result)
+            for name, given in pairs(result.vars) do answers[#answers + 1] = { name, given } end
+            host.outputs({ vars = host.map(answers) })
+            host.metric("executed.commands.count", "counter", #commands)
+            return {}
+        end,
+    }
+end
+
 -- Types that have no failFast go on after a command that fails.
 local TOOLS = {
     { "opentofu.cli.OpenTofuCLI", program = "tofu", image = "ghcr.io/opentofu/opentofu",
@@ -181,6 +226,8 @@ local TOOLS = {
       prepare = snowflake, goes_on = true },
     { "malloy.CLI", program = "malloy-cli", image = "ghcr.io/kestra-io/malloy" },
     { "modal.cli.ModalCLI", program = "modal", image = "ghcr.io/kestra-io/modal", goes_on = true },
+    { "redis.cli.RedisCLI", program = "redis-cli", image = "redis:7-alpine", prepare = redis,
+      goes_on = true },
     { "spark.SparkCLI", program = "spark-submit", image = "apache/spark:4.0.1-java21-r" },
     { "spark.JarSubmit", program = "spark-submit", image = "apache/spark:4.0.1-java21-r",
       prepare = spark_submit, goes_on = true },

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -159,6 +161,33 @@ def test_a_clone_has_the_branch_the_commit_or_the_tag():
         missing = [{"id": "missing", "type": "io.kestra.plugin.git.Clone", "url": f"file://{folder}/nothing"}]
         _, done = run_tasks(missing, folder)
         assert "git could not clone the repository" in done.stderr, done.stderr
+
+
+def test_redis_answers_are_variables():
+    if not shutil.which("redis-server") or not shutil.which("redis-cli"):
+        flowtest.skip("redis is not installed (redis-server, redis-tools)", True)
+    with flowtest.temporary() as name:
+        folder = Path(name)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        server = subprocess.Popen(["redis-server", "--port", str(port), "--save", "", "--requirepass", "hunter2-hunter2"], cwd=folder,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            for _ in range(100):
+                if not socket.socket().connect_ex(("127.0.0.1", port)):
+                    break
+                time.sleep(0.05)
+            common = {"type": "io.kestra.plugin.redis.cli.RedisCLI", "host": "127.0.0.1", "port": port, "password": "hunter2-hunter2",
+                      "allowFailure": True}
+            runs, done = run_tasks([{"id": "good", "commands": ["SET k 'a \"b\"'", "GET k", "RPUSH l 1 2", "LRANGE l 0 -1"], **common},
+                                    {"id": "bad", "commands": ["INCR k k k", "PING"], **common}], folder)
+            good = runs["good"]["outputs"]["vars"]
+            assert good == {"command_1": "OK", "command_2": 'a "b"', "command_3": "2", "command_4": "1\n2"}, (good, done.stderr)
+            assert runs["bad"]["outputs"]["exitCode"] == 1 and "command_2" not in runs["bad"]["outputs"]["vars"], runs["bad"]
+        finally:
+            server.terminate()
+            server.wait()
 
 
 def test_ansible_puts_out_what_each_host_answered():

@@ -8,7 +8,7 @@ packages_build="gcc libc6-dev make cmake ninja-build pkgconf libyaml-dev libtree
 packages_test="libcmocka-dev libjansson-dev libjq1 python3 python3-yaml python3-jsonschema curl git openssl"
 packages_more="clang-14 clang-format-14 libclang-rt-14-dev valgrind strace tmux python3-venv etcd-server iproute2 minisign faketime age
     python3-cryptography
-    podman crun runc catatonit busybox-static ruby php-cli lua5.4 r-base-core ansible-core"
+    podman crun runc catatonit busybox-static ruby php-cli lua5.4 r-base-core ansible-core redis-server"
 
 need_packages() {
     local missing=() name
