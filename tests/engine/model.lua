@@ -854,23 +854,27 @@ end
 
 local function begins(run) return run.state == "CREATED" or run.state == "RESTARTED" end
 
+-- Looks at the live task runs of a kind, and at the execution; true where something changed.
+function Model:look(matches)
+    self.changed = false
+    local now = {}
+    for _, run in ipairs(self.order) do
+        if not over(run) and matches(run) then now[#now + 1] = run end
+    end
+    for _, run in ipairs(now) do
+        if not run.is_gone and not over(run) then self:step(run) end
+    end
+    self.order = without_gone(self.order)
+    self:step_root()
+    return self.changed
+end
+
 function Model:settle()
+    -- What is under way is looked at until nothing changes, then what begins: where an Exit begins,
+    -- whatever could go on at that moment has done so.
     for round = 1, 1000 do
-        self.changed = false
-        -- What is under way is looked at before what begins: an Exit that begins ends the rest.
-        local now = {}
-        for _, run in ipairs(self.order) do
-            if not over(run) and not begins(run) then now[#now + 1] = run end
-        end
-        for _, run in ipairs(self.order) do
-            if begins(run) then now[#now + 1] = run end
-        end
-        for _, run in ipairs(now) do
-            if not run.is_gone and not over(run) then self:step(run) end
-        end
-        self.order = without_gone(self.order)
-        self:step_root()
-        if not self.changed then break end
+        local is_quiet = not self:look(function(run) return not begins(run) end)
+        if is_quiet and not self:look(begins) then break end
         if round == 1000 then complain("the model finds no end") end
     end
 end
