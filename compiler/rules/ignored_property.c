@@ -16,6 +16,10 @@ static void check(const Rule *rule, const Flow *flow, Diags *diags) {
             ignored(rule, task_property(task, STR("timeout")), diags,
                     "a task that holds others is not timed; set it on the tasks inside");
         }
+        if (task_is(task, "flow.WorkingDirectory")) {
+            ignored(rule, task_property(task, STR("cache")), diags,
+                    "flowrun keeps no files from one run to the next; 'taskCache' keeps results");
+        }
     }
 }
 

@@ -60,7 +60,7 @@ class Place:
 
     def inner(self, **changes):
         # 1.3 finds no value for currentEachOutput() below a flowable of the loop
-        known = [k for k in self.known if "currentEachOutput" not in k]
+        known = [k for k in self.known if "currentEachOutput" not in k and "[taskrun" not in k]
         made = Place(known, self.depth + 1, self.mode, self.loops, False, self.items, self.in_workdir)
         made.is_hidden = self.is_hidden
         made.is_isolated = self.is_isolated
