@@ -103,11 +103,13 @@ static bool is_order(ExprOp op) {
     return op == OP_LT || op == OP_GT || op == OP_LE || op == OP_GE;
 }
 
+static bool may_be_text(const ExprType *side) {
+    return !is_sure(side) || type_may_be(side->typed.type, TYPE_TAG_TEXT);
+}
+
 static void check_order(Env *env, const Expr *expr, const ExprType *left, const ExprType *right) {
     const ExprType *types[] = {left, right};
-    const bool are_texts = is_sure(left) && is_sure(right) &&
-                           type_must_be(left->typed.type, TYPE_TAG_TEXT) &&
-                           type_must_be(right->typed.type, TYPE_TAG_TEXT);
+    const bool are_texts = may_be_text(left) && may_be_text(right);
     const uint32_t targets = env->check->options->targets;
     for (uint32_t i = 0; i < 2; i++) {
         const Type *type = types[i]->typed.type;
