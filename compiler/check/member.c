@@ -543,7 +543,7 @@ static void unknown_field(Env *env, const Place *base, Str key, Span span) {
 // Who chose the value of an input: nobody but the author where it is one of a few, a number, a
 // boolean, or held by an anchored pattern.
 static bool is_free_text(const InputDecl *input) {
-    if (!input->has_type) return true;
+    if (!input->has_type) return false;  // the type is the mistake
     if (input->validator != NULL && input->validator->type == YAML_SCALAR) return false;
     InputType type = input->type;
     bool is_closed = (type == INPUT_SELECT || type == INPUT_ENUM || type == INPUT_MULTISELECT) &&

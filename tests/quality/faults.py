@@ -1113,6 +1113,17 @@ def subflow_wrong(flow, random):
             yield Fault((first, last, slip))
 
 
+@fault_class("subflow-input-wrong")
+def subflow_input(flow, random):
+    for prop in flow.props:
+        if prop.name == "inputs" and prop.owner.type.endswith("core.flow.Subflow") and isinstance(prop.value, yaml.MappingNode):
+            names = [k.value for k, _ in prop.value.value]
+            for key, _ in prop.value.value:
+                slip = typo(random, key.value, names)
+                if slip:
+                    yield Fault((start(key), end(key), slip))
+
+
 # Near misses: what the same operators do where nothing breaks.
 
 NEAR = {}

@@ -53,6 +53,10 @@ def check_folder(folder, *options):
     return found
 
 
+# Flows that others of them call: they lie in each folder that is checked.
+around = {}
+
+
 def check_texts(named):
     """(name, text) pairs, many of a name allowed: each round holds a name once. Gives findings in the order of the pairs."""
     rounds = []
@@ -66,6 +70,8 @@ def check_texts(named):
     out = [None] * len(named)
     for group in rounds:
         with flowtest.temporary() as folder:
+            for name, text in around.items():
+                (Path(folder) / name).write_bytes(text.encode())
             for index in group:
                 name, text = named[index]
                 (Path(folder) / name).write_bytes(text.encode())
@@ -90,6 +96,8 @@ def load_flows(with_corpus=True):
         flow = model.Flow(name, path.read_text(), catalog, origin)
         flow.builtins = builtins
         flows.append(flow)
+        if path.parent == HERE / "flows":
+            around[flow.name] = flow.text
     return flows
 
 
