@@ -7,25 +7,42 @@
 enum { PYTHON_BYTES = 4 << 20 };  // of all scripts that one process gets
 
 // Reads "<length>\n<text>" again and again; answers a line of JSON for each text that does not
-// parse: [number, line, column, end line, end column, message, version]. Columns count code points.
-static const char program[] = "import ast, json, sys, warnings\n"
-                              "warnings.simplefilter('ignore')\n"
-                              "number = 0\n"
-                              "while True:\n"
-                              "    size = sys.stdin.buffer.readline()\n"
-                              "    if not size:\n"
-                              "        break\n"
-                              "    text = sys.stdin.buffer.read(int(size)).decode()\n"
-                              "    try:\n"
-                              "        ast.parse(text)\n"
-                              "    except SyntaxError as e:\n"
-                              "        print(json.dumps([number, e.lineno or 1, e.offset or 1, "
-                              "getattr(e, 'end_lineno', 0) or 0,\n"
-                              "                          getattr(e, 'end_offset', 0) or 0, e.msg, "
-                              "list(sys.version_info[:2])]), flush=True)\n"
-                              "    except (ValueError, RecursionError, MemoryError):\n"
-                              "        pass\n"
-                              "    number += 1\n";
+// parse: [number, line, column, end line, end column, message, version, whether something was
+// emptied]. Columns count code points.
+//
+// Since 3.12 a text inside of an f-string may have the quotes of the f-string. For older ones such
+// an f-string is emptied and the rest read again; what is found then is not certain.
+static const char program[] =
+    "import ast, json, re, sys, warnings\n"
+    "warnings.simplefilter('ignore')\n"
+    "def find(text, emptied):\n"
+    "    try:\n"
+    "        ast.parse(text)\n"
+    "    except SyntaxError as e:\n"
+    "        at = e.lineno or 1\n"
+    "        lines = text.split('\\n')\n"
+    "        if 'f-string' in e.msg and sys.version_info < (3, 12) and at <= len(lines):\n"
+    "            line = re.sub(r'\\b[rR]?[fF][rR]?([\\'\"]).*\\1', '\"\"', lines[at - 1])\n"
+    "            if line == lines[at - 1] or len(emptied) > 50:\n"
+    "                return None\n"
+    "            lines[at - 1] = line\n"
+    "            return find('\\n'.join(lines), emptied + [at])\n"
+    "        if at in emptied:\n"
+    "            return None\n"
+    "        return [at, e.offset or 1, getattr(e, 'end_lineno', 0) or 0, getattr(e, 'end_offset', "
+    "0) or 0,\n"
+    "                e.msg, list(sys.version_info[:2]), bool(emptied)]\n"
+    "    except (ValueError, RecursionError, MemoryError):\n"
+    "        pass\n"
+    "number = 0\n"
+    "while True:\n"
+    "    size = sys.stdin.buffer.readline()\n"
+    "    if not size:\n"
+    "        break\n"
+    "    found = find(sys.stdin.buffer.read(int(size)).decode(), [])\n"
+    "    if found:\n"
+    "        print(json.dumps([number] + found), flush=True)\n"
+    "    number += 1\n";
 
 static int64_t integer_at(const Value *list, uint32_t at) {
     const Value *item = &list->as.list->items[at];
@@ -33,11 +50,9 @@ static int64_t integer_at(const Value *list, uint32_t at) {
 }
 
 // What a newer Python may read is no mistake that is known.
-static bool may_be_newer(Str message, const Value *version) {
+static bool may_be_newer(const Value *version) {
     const bool is_known = version->kind == VALUE_LIST && version->as.list->count == 2;
-    const int64_t minor = is_known ? integer_at(version, 1) : 0;
-    // Since 3.12 a text inside of an f-string may have the quotes of the f-string.
-    return minor < 10 || (minor < 12 && str_find(message, STR("f-string"), 0) != STR_NOT_FOUND);
+    return !is_known || integer_at(version, 1) < 10;
 }
 
 // "… on line 3": of the script, which nobody sees. The line is shown instead. Gives the message
@@ -68,8 +83,9 @@ static void report(Script *script, const Value *answer, Diags *diags) {
     if (integer_at(answer, 3) >= line && integer_at(answer, 4) > 0) {
         end = script_offset(script, diags->arena, integer_at(answer, 3), integer_at(answer, 4));
     }
-    if (script_in_gap(script, start, end) || may_be_newer(message, &list[6])) return;
-    Diag *diag = diag_add(diags, "E0611", script->is_sample ? DIAG_WARNING : DIAG_ERROR,
+    if (script_in_gap(script, start, end) || may_be_newer(&list[6])) return;
+    const bool is_sample = script->is_sample || (list[7].kind == VALUE_BOOL && list[7].as.boolean);
+    Diag *diag = diag_add(diags, "E0611", is_sample ? DIAG_WARNING : DIAG_ERROR,
                           script_span(script, start, end), "this script does not parse: " STR_FMT,
                           STR_ARG(message));
     if (other > 0 && other != line) {
@@ -100,7 +116,7 @@ static Err run(Script *const *batch, uint32_t count, Str text, const char *pytho
         Value answer = value_null();
         if (line.len == 0) continue;
         err = json_parse(line, (JsonLimits){0}, &scratch, &answer);
-        if (err.code != ERR_NONE || answer.kind != VALUE_LIST || answer.as.list->count != 7) break;
+        if (err.code != ERR_NONE || answer.kind != VALUE_LIST || answer.as.list->count != 8) break;
         const int64_t number = integer_at(&answer, 0);
         if (number >= 0 && number < count) report(batch[number], &answer, diags);
     }

@@ -154,6 +154,13 @@ def test_a_line_of_the_script_is_shown_as_one_of_the_file():
     assert " line " not in found(PYTHON + '    script: |\n      print(")\n' + USE)[0][3]["message"]
 
 
+def test_a_text_in_an_f_string_is_no_mistake_and_hides_none():
+    need("python3")
+    script = "    script: |\n      d = {'a': 1}\n      print(f\"{d[\"a\"]}\")\n      print(d%s\n"
+    assert brief(PYTHON + script % ")" + USE) == []
+    assert [f[::2][:2] for f in brief(PYTHON + script % "" + USE)] == [("E0611", "(")]
+
+
 def tool(folder, name, text):
     path = Path(folder) / name
     path.write_text(text)
