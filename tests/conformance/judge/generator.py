@@ -261,7 +261,8 @@ class Generator:
 
     def argument(self, name, param, type_, depth):
         special = ARGUMENTS.get((name, param), ARGUMENTS.get(("*", param)))
-        if special and self.chance(0.85):
+        # The text form of a list makes another expression of it than its JSON.
+        if special and (param == "regex" or self.chance(0.85)):
             return self.pick(special)
         return self.expression(self.pick(MEANS[self.pick(type_.rstrip("?").split("|"))]), depth)
 
@@ -441,7 +442,7 @@ class Generator:
         else:
             case["expr"] = whole if self.chance(0.5) else self.template(depth)
         if mode in ("string", "typed") and self.chance(0.05):
-            case["expr"] = self.damaged(case["expr"])
+            case["expr"] = self.damaged(re.sub("[\ue000-\ue005]", "", case["expr"]))
         case["plain"] = case["expr"]
         for form, place in (("expr", lambda mark: ""), ("plain", MADE_PLAIN.get)):
             text = json.dumps(case[form], ensure_ascii=False)
