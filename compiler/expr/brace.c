@@ -71,8 +71,11 @@ static void check_end(const Node *scalar, size_t from, size_t end, Diags *diags)
     Diag *diag = diag_add(diags, "W0314", DIAG_WARNING, span,
                           "'… }}' is printed as text; an expression begins with '{{'");
     DiagSuggestion *fix = diag_suggestion(diag, false, "write '{{' before it");
-    bool has_blank = start > from && text.ptr[start - 1] == ' ';
-    diag_edit(diag, fix, scalar_span(scalar, (uint32_t)(start - has_blank), 0), STR("{{"));
+    // `at  flow.id }}`: the blank inside of the braces is there still.
+    bool has_blank = start > from && text.ptr[start - 1] == ' ' &&
+                     (start < from + 2 || !is_word(text.ptr[start - 2]));
+    diag_edit(diag, fix, scalar_span(scalar, (uint32_t)(start - has_blank), 0),
+              has_blank ? STR("{{") : STR("{{ "));
 }
 
 void template_check_text(const Node *scalar, Diags *diags) {
