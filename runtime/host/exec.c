@@ -234,6 +234,11 @@ void exec_end(Exec *exec, Str message, Str error_class) {
     wait_done(&exec->wait);
 }
 
+static void on_starting(void *self, const ProcIdentity *identity) {
+    const Exec *exec = self;
+    journal_intent(exec->wait.task->host, identity);
+}
+
 static void on_ended(void *self, const ProcEnd *end) {
     Exec *exec = self;
     HostTask *task = exec->wait.task;
@@ -503,7 +508,8 @@ static Err start_process(Exec *exec, Value fields) {
         start.has_script = true;
     }
     start.keep = value_map_get_bool(fields, STR("keep"), false);
-    start.callbacks = (ProcCallbacks){.bytes = on_bytes, .ended = on_ended, .self = exec};
+    start.callbacks = (ProcCallbacks){
+        .starting = on_starting, .bytes = on_bytes, .ended = on_ended, .self = exec};
     TRY(proc_start(procs, &start, &exec->proc));
     const ProcIdentity *identity = proc_identity(exec->proc);
     memcpy(exec->mark, identity->mark, sizeof exec->mark);

@@ -169,6 +169,7 @@ bool host_task_is_keyed(lua_State *L, HostTask *task);
 const char *class_of_err(const Err *err);
 // Ends what the journal of a process that died has left under way.
 MUST_CHECK Err journal_open(Host *host);
+void journal_intent(Host *host, const ProcIdentity *identity);  // before it is there
 void journal_start(Host *host, const ProcIdentity *identity);
 void journal_end(Host *host, const char *mark);
 

@@ -1,14 +1,30 @@
 // journal.c - which processes are under way, so that what a crash of this process left can be ended
 // before anything runs again.
 //
-// One write to the page cache for each start and end, no sync: a crash of the machine ends the
-// processes anyway.
+// A line before a start, one behind it, one at the end; no sync: a crash of the machine ends the
+// processes anyway. The first of them says the mark alone, since a kill may come when the process
+// is there and its number is not written yet.
 #include "host/internal.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
+
+// A start of which nothing more is known: the process may be there, or may never have been.
+static Err end_unknown(Str line, Str rest) {
+    ProcIdentity identity = {.pid = -1};
+    Str boot = {0}, mark = line;
+    if (!str_split(&mark, ' ', &boot) || boot.len + 1 != sizeof identity.boot ||
+        mark.len + 1 != sizeof identity.mark) {
+        return err_none();  // torn
+    }
+    memcpy(identity.boot, boot.ptr, boot.len);
+    memcpy(identity.mark, mark.ptr, mark.len);
+    if (str_find(rest, mark, 0) != STR_NOT_FOUND) return err_none();
+    return proc_kill_left_over(&identity, NULL);
+}
 
 static Err read_journal(Host *host) {
     Str text = {0};
@@ -17,6 +33,9 @@ static Err read_journal(Host *host) {
     if (err.code == ERR_NOT_FOUND) err = err_none();
     Str rest = text, line = {0};
     while (err.code == ERR_NONE && str_split(&rest, '\n', &line)) {
+        if (str_starts_with(line, STR("? "))) {
+            err = end_unknown(str_slice(line, 2, line.len), rest);
+        }
         if (!str_starts_with(line, STR("+ "))) continue;
         ProcIdentity identity = {0};
         Err parsed = proc_identity_parse(str_slice(line, 2, line.len), &identity);
@@ -49,6 +68,13 @@ static void journal_write(Host *host, Buffer *line) {
     if (host->journal < 0) return;
     Err err = file_write_fd(host->journal, buffer_str(line));
     (void)err.code;  // the mark in the environment of the child remains
+}
+
+void journal_intent(Host *host, const ProcIdentity *identity) {
+    Buffer line = {0};
+    buffer_printf(&line, "? %s %s\n", identity->boot, identity->mark);
+    journal_write(host, &line);
+    buffer_release(&line);
 }
 
 void journal_start(Host *host, const ProcIdentity *identity) {

@@ -8,7 +8,10 @@
 
 #include "proc/internal.h"
 
-enum { FREEZE_ROUNDS = 50 };
+enum {
+    FREEZE_ROUNDS = 50,
+    LOOKS_FOR_MARK = 4,
+};
 
 void group_release(ProcGroup *group) {
     heap_free(group->known);
@@ -172,11 +175,12 @@ Err proc_kill_left_over(const ProcIdentity *identity, uint32_t *killed) {
     Err err = table_scan(&table);
     uint32_t alive = 0;
     for (int round = 0; err.code == ERR_NONE && round < 500; round++) {
+        if (round > 0 && identity->pid <= 0) err = table_scan(&table);
         if (identity->mark[0] != '\0') mark_members_by_mark(&group, &table);
         alive = group_kill(&group, &table);
         group_reap(&table, 0);
         if (killed != NULL && *killed < group.known_count) *killed = group.known_count;
-        if (alive == 0) break;
+        if (alive == 0 && (identity->pid > 0 || round >= LOOKS_FOR_MARK)) break;
         struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
         nanosleep(&pause, NULL);
     }

@@ -343,6 +343,9 @@ Err proc_start(Procs *procs, const ProcStart *start, Proc **out) {
     if (err.code != ERR_NONE) goto done;
     proc->streams[0].fd = output[0];
     proc->streams[1].fd = error[0];
+    if (start->callbacks.starting != NULL) {
+        start->callbacks.starting(start->callbacks.self, &proc->group.identity);
+    }
     err = launch_child(procs, start, &arena, proc, (int[2]){output[1], error[1]});
     if (err.code == ERR_NONE) {
         err = watch_child(procs, proc, (int[2]){output[0], error[0]});

@@ -71,7 +71,8 @@ typedef struct ProcIdentity {
 void proc_identity_print(const ProcIdentity *identity, Buffer *out);
 MUST_CHECK Err proc_identity_parse(Str text, ProcIdentity *out);
 // Kills what is left of a child of an earlier process of ours: its session and everything with its
-// mark, with all descendants. `killed` (may be NULL) gets the number of processes. Another boot or
+// mark, with all descendants. Where its number is not known (pid -1) the mark is looked for a few
+// times, since a process has it only once its program runs. `killed` (may be NULL) gets the number of processes. Another boot or
 // a reused number kills nothing. Waits until they are gone, at most 5 s.
 MUST_CHECK Err proc_kill_left_over(const ProcIdentity *identity, uint32_t *killed);
 
@@ -115,6 +116,8 @@ typedef struct ProcEnd {
 } ProcEnd;
 
 typedef struct ProcCallbacks {
+    // Just before the process is there: of its identity boot and mark are known. May be NULL.
+    void (*starting)(void *self, const ProcIdentity *identity);
     // One line (or piece) without its end. May be NULL.
     void (*line)(void *self, ProcStream stream, Str line, unsigned flags);
     // Raw bytes before they are cut into lines; true: they are taken, no lines are made of them.

@@ -190,7 +190,7 @@ def test_no_text_of_a_task_steers_the_terminal():
         compiled(folder, ESCAPES)
         done = shell('"$FLOWRUN" run $DIR/flow.flowc --id x --state-dir $DIR/state 2>&1;'
                      '"$FLOWRUN" show x --state-dir $DIR/state; "$FLOWRUN" logs x --state-dir $DIR/state', folder)
-        assert "say[a\\x1b[31m]" in done.stdout and "shown\\x9b" in done.stdout, done.stdout
+        assert "say[a\\x1b[31m]" in done.stdout and "shown\\u009b" in done.stdout, done.stdout
         bad = [c for c in done.stdout if ord(c) < 32 and c not in "\t\n" or 0x7f <= ord(c) < 0xa0]
         assert not bad, f"{bad} in {done.stdout!r}"
 
