@@ -49,9 +49,8 @@ typedef struct Command {
 } Command;
 
 extern const Command command_check, command_compile, command_run, command_eval, command_keygen,
-    command_explain, command_docs, command_new, command_fmt, command_schema,
-    command_catalog, command_manual, command_completion, command_graph,
-    command_diff;
+    command_explain, command_docs, command_new, command_fmt, command_schema, command_catalog,
+    command_manual, command_completion, command_graph, command_diff;
 
 const Command *const *commands_all(size_t *count);
 

@@ -65,8 +65,8 @@ typedef struct Macro {
 
 // What leaves ask of the world: for the manifest.
 typedef struct Facts {
-    LIST_OF(Str) secrets;  // names, each once, in the order of the flow
-    LIST_OF(Str) kv;       // keys
+    LIST_OF(Str) secrets;      // names, each once, in the order of the flow
+    LIST_OF(Str) kv;           // keys
     LIST_OF(Value) elsewhere;  // secrets of a namespace that is named: {name, namespace}
     bool has_dynamic_secret, has_dynamic_kv;
 } Facts;

@@ -276,8 +276,7 @@ static void end_early(Engine *engine, uint32_t number, const Ending *ending) {
     const Attempt *last = run_last_attempt(run);
     // What came of an attempt counts, also of one that ended while it was to be stopped; a child
     // that was killed is none of it.
-    bool was_stopped =
-        run->child != NULL && run->child->state == STATE_KILLED && ending->cancels;
+    bool was_stopped = run->child != NULL && run->child->state == STATE_KILLED && ending->cancels;
     if (last != NULL && last->state != STATE_NONE && !last->is_decided && !was_stopped) {
         go_on(engine, number);
         return;

@@ -1,8 +1,8 @@
 // archive.c - host.archive: archives and compressed files, by libarchive, which is opened on first
 // use. Prototypes are written down here, so that no header is needed to build.
 //
-// What an archive says is not believed: a path that leaves the folder, a link or a device is refused,
-// and so is more than an archive of its size can honestly hold.
+// What an archive says is not believed: a path that leaves the folder, a link or a device is
+// refused, and so is more than an archive of its size can honestly hold.
 #include "host/internal.h"
 
 #include <dlfcn.h>
@@ -141,11 +141,13 @@ static Err call_named(const Library *library, ArchiveHandle *archive, const char
 static Err set_format(const Library *library, ArchiveHandle *archive, Str format, bool is_read) {
     for (size_t i = 0; i < COUNT(formats); i++) {
         if (!str_eq(format, str_from(formats[i].name))) continue;
-        return is_read ? call_named(library, archive, "archive_read_support_format_", formats[i].read)
-                       : call_named(library, archive, "archive_write_set_format_", formats[i].write);
+        return is_read
+                   ? call_named(library, archive, "archive_read_support_format_", formats[i].read)
+                   : call_named(library, archive, "archive_write_set_format_", formats[i].write);
     }
     return err_make(ERR_UNSUPPORTED,
-                    "archives of the kind '" STR_FMT "' are not possible: AR, CPIO, JAR, TAR and ZIP "
+                    "archives of the kind '" STR_FMT
+                    "' are not possible: AR, CPIO, JAR, TAR and ZIP "
                     "are",
                     STR_ARG(format));
 }
@@ -159,7 +161,8 @@ static Err set_filter(const Library *library, ArchiveHandle *archive, Str filter
                           filters[i].filter);
     }
     return err_make(ERR_UNSUPPORTED,
-                    "the compression '" STR_FMT "' is not possible: BZIP2, GZIP, LZ4FRAME, LZMA, XZ, "
+                    "the compression '" STR_FMT
+                    "' is not possible: BZIP2, GZIP, LZ4FRAME, LZMA, XZ, "
                     "Z and ZSTD are",
                     STR_ARG(filter));
 }
@@ -190,8 +193,9 @@ static Err pack_entry(HostTask *task, const Library *library, ArchiveHandle *arc
     struct stat is = {0};
     TRY(open_uri(task, uri, &fd));
     EntryHandle *entry = library->entry_new();
-    Err err = entry == NULL || fstat(fd, &is) != 0 ? err_system("cannot read '" STR_FMT "'", STR_ARG(uri))
-                                                   : err_none();
+    Err err = entry == NULL || fstat(fd, &is) != 0
+                  ? err_system("cannot read '" STR_FMT "'", STR_ARG(uri))
+                  : err_none();
     if (err.code == ERR_NONE) {
         library->set_path(entry, str_to_c(arena, path));
         library->set_size(entry, is.st_size);
@@ -294,8 +298,9 @@ static Err unpack_bytes(Unpack *at, int to) {
         if (got == 0) return err_none();
         at->size += got;
         if (at->size > SMALL && at->size / RATIO_MAX > at->packed) {
-            return err_make(ERR_LIMIT, "the archive unpacks to more than %d times its size, which is "
-                                       "refused",
+            return err_make(ERR_LIMIT,
+                            "the archive unpacks to more than %d times its size, which is "
+                            "refused",
                             RATIO_MAX);
         }
         TRY(file_write_fd(to, (Str){block, (size_t)got}));
@@ -321,8 +326,9 @@ static Err unpack_entry(Unpack *at, EntryHandle *entry) {
         if (type == TYPE_FOLDER) return err_none();
         TRY(entry_path(at, at->library.entry_path(entry), &path));
         if (type != TYPE_FILE || at->library.entry_link(entry) != NULL) {
-            return err_make(ERR_REFUSED, "the archive has an entry '" STR_FMT "' that is no file: "
-                                         "links and devices are refused",
+            return err_make(ERR_REFUSED,
+                            "the archive has an entry '" STR_FMT "' that is no file: "
+                            "links and devices are refused",
                             STR_ARG(path));
         }
     }
@@ -373,8 +379,8 @@ static Err unpack(Unpack *at, Str format, Str filter, int from) {
     return err;
 }
 
-// archive.unpack(URI, {format, compression, name}) -> map path -> URI, bytes. Without a format it is
-// one compressed file, which gets `name`.
+// archive.unpack(URI, {format, compression, name}) -> map path -> URI, bytes. Without a format it
+// is one compressed file, which gets `name`.
 static int api_unpack(lua_State *L) {
     static const char *const known[] = {"format", "compression", "name", NULL};
     HostTask *task = call_begin(L);

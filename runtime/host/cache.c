@@ -1,4 +1,5 @@
-// cache.c - what a WorkingDirectory keeps for its next run: files that match, by task and loop value.
+// cache.c - what a WorkingDirectory keeps for its next run: files that match, by task and loop
+// value.
 //
 // Kept as plain files in internal storage, below _cache of the flow. A cache is written as a whole
 // under another name and put in the place of the old one, so a run that dies leaves the old one. It
@@ -172,8 +173,7 @@ static Err replace(HostTask *task, Str place, Value wanted, Arena *arena) {
 Err cache_save(HostTask *task, Str id, Str value, Value cache, Arena *arena) {
     Str place = cache_folder(task, id, value, arena);
     const Value *patterns = value_map_get(cache, STR("patterns"));
-    if (place.len == 0 || is_planning(task) || patterns == NULL ||
-        patterns->kind != VALUE_LIST) {
+    if (place.len == 0 || is_planning(task) || patterns == NULL || patterns->kind != VALUE_LIST) {
         return err_none();
     }
     Value wanted = {0};

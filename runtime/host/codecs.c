@@ -176,9 +176,8 @@ static int decode_csv(lua_State *L) {
     if (quote.len != 1) return luaL_error(L, "csv: the quote must be one character");
     Str separator = value_map_get_text(options, STR("separator"), STR(","));
     if (separator.len != 1) return luaL_error(L, "csv: the separator must be one character");
-    Csv csv = {.text = check_text(L, 1, "CSV"),
-               .separator = separator.ptr[0],
-               .quote = quote.ptr[0]};
+    Csv csv = {
+        .text = check_text(L, 1, "CSV"), .separator = separator.ptr[0], .quote = quote.ptr[0]};
     Value rows = value_list(arena), header = {0};
     bool has_header = value_map_get_bool(options, STR("header"), false);
     while (csv.at < csv.text.len) {

@@ -651,11 +651,10 @@ static void plan_answer(Http *http, Value fields) {
 }
 
 int api_http(lua_State *L) {
-    static const char *const known[] = {"method", "url",   "headers",  "query",     "body",
-                                        "json",   "file",  "form",     "multipart", "save",
-                                        "auth",   "tls",   "proxy",    "unix",      "follow",
-                                        "limits", "retry", "on_chunk", "metadata",  "mail",
-                                        NULL};
+    static const char *const known[] = {
+        "method", "url",       "headers", "query",    "body",     "json",  "file",
+        "form",   "multipart", "save",    "auth",     "tls",      "proxy", "unix",
+        "follow", "limits",    "retry",   "on_chunk", "metadata", "mail",  NULL};
     call_begin(L);
     lua_settop(L, 1);
     Http *http = (Http *)wait_new(L, sizeof *http);

@@ -233,8 +233,8 @@ static bool probe_origins(Host *host, Arena *arena, Value checks, Str name) {
         Str origin = name_of(list->items[i]);
         size_t at = str_find(origin, STR("://"), 0) + 3;
         Str rest = str_slice(origin, at, origin.len);
-        bool is_same = str_starts_with(rest, name) &&
-                       (rest.len == name.len || rest.ptr[name.len] == ':');
+        bool is_same =
+            str_starts_with(rest, name) && (rest.len == name.len || rest.ptr[name.len] == ':');
         if (!is_same) continue;
         NetStart start = {.url = str_concat(arena, origin, STR("/"))};
         probe_url(host, arena, checks, rest, &start);

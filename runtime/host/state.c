@@ -348,8 +348,7 @@ static int kv_set(lua_State *L) {
     const Value *ttl = value_map_get(options, STR("ttl"));
     double seconds = (double)value_map_get_int(options, STR("ttl"), 0);
     if (ttl != NULL && ttl->kind == VALUE_FLOAT) seconds = ttl->as.real;
-    int64_t expires =
-        seconds > 0 ? clock->wall_ms(clock->self) + (int64_t)(seconds * 1000) : 0;
+    int64_t expires = seconds > 0 ? clock->wall_ms(clock->self) + (int64_t)(seconds * 1000) : 0;
     bool overwrite = value_map_get_bool(options, STR("overwrite"), true);
     Err err = store_kv_set(task->host->options.store, space, key, value, expires, overwrite);
     if (err.code != ERR_NONE) return push_failure(L, &err, "permanent");

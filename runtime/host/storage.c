@@ -204,8 +204,8 @@ void object_drop(NewObject *object) {
 
 Err object_end(HostTask *task, NewObject *object, Arena *arena, Str *uri) {
     Err err = keep_object(task, object, arena);
-    *uri = str_printf(arena, "kestra://" STR_FMT "%s", STR_ARG(own_prefix(task, arena)),
-                      object->path);
+    *uri =
+        str_printf(arena, "kestra://" STR_FMT "%s", STR_ARG(own_prefix(task, arena)), object->path);
     object_drop(object);
     return err;
 }
@@ -527,8 +527,9 @@ static int st_delete(lua_State *L) {
 static int st_list(lua_State *L) {
     HostTask *task = call_begin(L);
     Arena *arena = &task->call;
-    Str prefix = lua_isnoneornil(L, 1) ? str_concat(arena, STR("kestra://"), own_prefix(task, arena))
-                                       : check_text(L, 1, "URI");
+    Str prefix = lua_isnoneornil(L, 1)
+                     ? str_concat(arena, STR("kestra://"), own_prefix(task, arena))
+                     : check_text(L, 1, "URI");
     Str folder = {0}, path = {0};
     Value found = {0}, out = value_list(arena);
     if (!str_starts_with(prefix, STR("kestra:///")) || !str_ends_with(prefix, STR("/"))) {
@@ -587,7 +588,8 @@ static int ns_list(lua_State *L) {
 static int ns_read(lua_State *L) {
     HostTask *task = call_begin(L);
     Str text = {0};
-    Err err = namespace_file(task, namespace_at(L, 2), check_text(L, 1, "path"), &task->call, &text);
+    Err err =
+        namespace_file(task, namespace_at(L, 2), check_text(L, 1, "path"), &task->call, &text);
     if (err.code != ERR_NONE) return push_failure(L, &err, "permanent");
     push_str(L, text);
     return 1;
@@ -620,8 +622,8 @@ static int ns_write(lua_State *L) {
     Str space = namespace_at(L, 3);
     if (space.len == 0) space = task->host->options.flow_namespace;
     while (str_starts_with(path, STR("/"))) path = str_slice(path, 1, path.len);
-    tell_object(task, str_printf(arena, "nsfile://" STR_FMT "/" STR_FMT, STR_ARG(space),
-                                 STR_ARG(path)));
+    tell_object(task,
+                str_printf(arena, "nsfile://" STR_FMT "/" STR_FMT, STR_ARG(space), STR_ARG(path)));
     if (!is_planning(task)) {
         int fd = -1;
         Err err = is_uri(from) ? open_uri(task, from, &fd)
@@ -644,18 +646,18 @@ static int ns_delete(lua_State *L) {
     Str path = check_text(L, 1, "path"), space = namespace_at(L, 2);
     if (space.len == 0) space = task->host->options.flow_namespace;
     while (str_starts_with(path, STR("/"))) path = str_slice(path, 1, path.len);
-    tell_object(task, str_printf(arena, "nsfile://" STR_FMT "/" STR_FMT, STR_ARG(space),
-                                 STR_ARG(path)));
+    tell_object(task,
+                str_printf(arena, "nsfile://" STR_FMT "/" STR_FMT, STR_ARG(space), STR_ARG(path)));
     bool was_there = true;
     if (!is_planning(task)) {
         int folder = -1, fd = -1;
         Str above = path_folder(path);
         Err err = uploads_open(task, space, false, arena, &folder);
-        was_there = err.code == ERR_NONE &&
-                    open_beneath(folder, above.len == 0 ? STR(".") : above,
-                                 O_RDONLY | O_DIRECTORY, 0, &fd)
-                            .code == ERR_NONE &&
-                    unlinkat(fd, str_to_c(arena, path_name(path)), 0) == 0;
+        was_there =
+            err.code == ERR_NONE &&
+            open_beneath(folder, above.len == 0 ? STR(".") : above, O_RDONLY | O_DIRECTORY, 0, &fd)
+                    .code == ERR_NONE &&
+            unlinkat(fd, str_to_c(arena, path_name(path)), 0) == 0;
         if (fd >= 0) close(fd);
         if (folder >= 0) close(folder);
     }
@@ -675,16 +677,16 @@ static int st_localise(lua_State *L) {
 
 void add_storage_functions(lua_State *L) {
     static const luaL_Reg storage[] = {
-        {"put",    st_put   },
-        {"get",    st_get   },
-        {"open",   st_open  },
-        {"size",   st_size  },
-        {"delete", st_delete},
+        {"put",      st_put     },
+        {"get",      st_get     },
+        {"open",     st_open    },
+        {"size",     st_size    },
+        {"delete",   st_delete  },
         {"localise", st_localise},
-        {"reader", api_reader},
-        {"writer", api_writer},
-        {"list",   st_list   },
-        {NULL,     NULL     }
+        {"reader",   api_reader },
+        {"writer",   api_writer },
+        {"list",     st_list    },
+        {NULL,       NULL       }
     };
     static const luaL_Reg nsfiles[] = {
         {"list",   ns_list  },

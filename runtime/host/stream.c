@@ -1,8 +1,8 @@
 // stream.c - readers and writers of objects: constant memory however large an object is.
 //
 // host.storage.reader(uri) and host.storage.writer{…} give userdata that close themselves. A writer
-// is an object only once it is closed; what was not closed is dropped. In a plan nothing is read and
-// nothing kept: a reader is empty, a writer gives a placeholder.
+// is an object only once it is closed; what was not closed is dropped. In a plan nothing is read
+// and nothing kept: a reader is empty, a writer gives a placeholder.
 //
 // Whatever moved many bytes lets the loop have its turn, so that other tasks go on and a timeout is
 // seen; then the strand's budget begins anew, for it is one of computing without getting anywhere.
@@ -16,7 +16,7 @@
 
 enum {
     CHUNK = 64 << 10,
-    BREATH = 4 << 20,  // bytes between two turns of the loop
+    BREATH = 4 << 20,        // bytes between two turns of the loop
     PIECE_MAX = READ_LIMIT,  // of one line
 };
 
@@ -298,7 +298,9 @@ int api_writer(lua_State *L) {
         extension = str_concat(arena, STR("."), extension);
     name = object_name(str_concat(arena, name, extension), arena);
     Writer *writer = lua_newuserdatauv(L, sizeof *writer, 0);
-    *writer = (Writer){.object = {.folder = -1, .fd = -1}};
+    *writer = (Writer){
+        .object = {.folder = -1, .fd = -1}
+    };
     luaL_setmetatable(L, WRITER);
     tell_object(task, name);
     writer->is_planned = is_planning(task);

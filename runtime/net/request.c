@@ -569,8 +569,8 @@ static Err set_url(NetRequest *request, const NetStart *start) {
         err = err_make(ERR_INPUT, "this is no URL with http or https and a host");
         goto done;
     }
-    bool is_mail = start->mail_to_count > 0 &&
-                   (strcmp(scheme, "smtp") == 0 || strcmp(scheme, "smtps") == 0);
+    bool is_mail =
+        start->mail_to_count > 0 && (strcmp(scheme, "smtp") == 0 || strcmp(scheme, "smtps") == 0);
     if (!is_mail && strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) {
         err = err_make(ERR_INPUT, "the scheme '%s' is not supported: use http or https", scheme);
         goto done;

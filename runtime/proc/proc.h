@@ -72,8 +72,9 @@ void proc_identity_print(const ProcIdentity *identity, Buffer *out);
 MUST_CHECK Err proc_identity_parse(Str text, ProcIdentity *out);
 // Kills what is left of a child of an earlier process of ours: its session and everything with its
 // mark, with all descendants. Where its number is not known (pid -1) the mark is looked for a few
-// times, since a process has it only once its program runs. `killed` (may be NULL) gets the number of processes. Another boot or
-// a reused number kills nothing. Waits until they are gone, at most 5 s.
+// times, since a process has it only once its program runs. `killed` (may be NULL) gets the number
+// of processes. Another boot or a reused number kills nothing. Waits until they are gone, at most 5
+// s.
 MUST_CHECK Err proc_kill_left_over(const ProcIdentity *identity, uint32_t *killed);
 
 // --- starting -----------------------------------------------------------------------------------
@@ -136,7 +137,7 @@ typedef struct ProcStart {
     Str script;
     bool has_script;
     bool is_input;  // the text is the standard input instead, which is empty otherwise
-    bool keep;  // descendants may go on after the main process ended, until procs_free
+    bool keep;      // descendants may go on after the main process ended, until procs_free
     ProcCallbacks callbacks;
 } ProcStart;
 

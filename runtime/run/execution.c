@@ -1,8 +1,8 @@
 // execution.c - an execution comes to be, is taken over, is looked at.
 #include <string.h>
 
-#include "base/file.h"
 #include "base/crypto.h"
+#include "base/file.h"
 #include "run/driver.h"
 #include "value/convert.h"
 
@@ -394,8 +394,8 @@ static Err warn_undeclared(Execution *execution, Value given) {
     return err_none();
 }
 
-// All at once, before anything has happened. What a computed name or another namespace means is seen
-// when it is used.
+// All at once, before anything has happened. What a computed name or another namespace means is
+// seen when it is used.
 static Err check_secrets(Execution *execution, Arena *arena) {
     const Value *manifest = &execution->artifact->manifest;
     const Value *names = value_map_get(*manifest, STR("secrets"));
@@ -421,8 +421,9 @@ static Err check_secrets(Execution *execution, Arena *arena) {
         buffer_printf(&missing, "%s'" STR_FMT "'", count++ > 0 ? ", " : "", STR_ARG(name));
     }
     if (count > 1) {
-        last = err_make(ERR_NOT_FOUND, "cannot find the secrets " STR_FMT ": flowrun preflight says "
-                                       "where each was looked for",
+        last = err_make(ERR_NOT_FOUND,
+                        "cannot find the secrets " STR_FMT ": flowrun preflight says "
+                        "where each was looked for",
                         STR_ARG(buffer_str(&missing)));
     }
     buffer_release(&missing);

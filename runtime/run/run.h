@@ -38,7 +38,7 @@ typedef struct RunConfig {
     Str *env_names;
     uint32_t env_name_count;
     bool allows_volumes;  // containers: {volumes: true}
-    Value handlers;  // of external types: prefix -> {command, env} or {url}; null: none
+    Value handlers;       // of external types: prefix -> {command, env} or {url}; null: none
 } RunConfig;
 
 // `path` NULL: the user's, else the machine's, else the defaults. ERR_INPUT names file and setting.

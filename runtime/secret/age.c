@@ -1,9 +1,9 @@
 // age.c - files of age, version 1 (C2SP age.md): X25519 recipients.
 //
 // A file key is wrapped for each recipient in a stanza of the header; the header has a MAC under
-// that key, and the payload is a stream of chunks, of which the last one says so. Whatever is not as
-// the format prescribes is refused: Base64 with padding or with bits left over, a share that gives
-// an all-zero secret, an empty last chunk behind others.
+// that key, and the payload is a stream of chunks, of which the last one says so. Whatever is not
+// as the format prescribes is refused: Base64 with padding or with bits left over, a share that
+// gives an all-zero secret, an empty last chunk behind others.
 #include <string.h>
 
 #include "base/codec.h"
@@ -61,8 +61,8 @@ static bool next_line(Str *rest, Str *line) {
 static Err remove_armour(Str text, Buffer *out) {
     text = str_trim(text);
     if (!str_ends_with(text, STR(ARMOUR_END))) return damaged("its armour has no end");
-    Str rest =
-        str_slice(text, sizeof ARMOUR_BEGIN - 1, text.len - (sizeof ARMOUR_END - 1)), line = {0};
+    Str rest = str_slice(text, sizeof ARMOUR_BEGIN - 1, text.len - (sizeof ARMOUR_END - 1)),
+        line = {0};
     Buffer joined = {0};
     while (str_split(&rest, '\n', &line)) buffer_add(&joined, str_trim(line));
     bool is_good = base64_decode(out, buffer_str(&joined));
@@ -128,10 +128,11 @@ static bool unwrap(const Wrapped *wrapped, const uint8_t identity[KEY_SIZE],
     if (x25519(secret, identity, wrapped->share)) {
         memcpy(salt, wrapped->share, KEY_SIZE);
         x25519_public(salt + KEY_SIZE, identity);
-        hkdf_sha256((Str){(const char *)secret, sizeof secret}, (Str){(const char *)salt, sizeof salt},
-                    STR("age-encryption.org/v1/X25519"), key);
-        is_open = chacha20_open(file_key, (Str){(const char *)wrapped->body, WRAPPED_SIZE}, no_nonce,
-                                key);
+        hkdf_sha256((Str){(const char *)secret, sizeof secret},
+                    (Str){(const char *)salt, sizeof salt}, STR("age-encryption.org/v1/X25519"),
+                    key);
+        is_open = chacha20_open(file_key, (Str){(const char *)wrapped->body, WRAPPED_SIZE},
+                                no_nonce, key);
     }
     wipe(secret, sizeof secret);
     wipe(key, sizeof key);
@@ -153,16 +154,19 @@ static Err read_stanza(Str line, Str *rest, Wrapped *out, bool *is_ours) {
         buffer_add(&body, piece);
         has_end = piece.len < 64;
     }
-    bool is_good = has_end && (!*is_ours || decode_exactly(buffer_str(&body), out->body, WRAPPED_SIZE));
+    bool is_good =
+        has_end && (!*is_ours || decode_exactly(buffer_str(&body), out->body, WRAPPED_SIZE));
     buffer_release(&body);
     return is_good ? err_none() : damaged("a recipient's key has another length");
 }
 
-static bool unwrap_with_any(const Wrapped *wrapped, Str identities, uint8_t file_key[FILE_KEY_SIZE]) {
+static bool unwrap_with_any(const Wrapped *wrapped, Str identities,
+                            uint8_t file_key[FILE_KEY_SIZE]) {
     Str line = {0};
     while (str_split(&identities, '\n', &line)) {
         uint8_t identity[KEY_SIZE];
-        bool is_open = read_identity(str_trim(line), identity) && unwrap(wrapped, identity, file_key);
+        bool is_open =
+            read_identity(str_trim(line), identity) && unwrap(wrapped, identity, file_key);
         wipe(identity, sizeof identity);
         if (is_open) return true;
     }
@@ -171,8 +175,9 @@ static bool unwrap_with_any(const Wrapped *wrapped, Str identities, uint8_t file
 
 static Err no_identity(bool has_ours, Str identities) {
     if (!has_ours) {
-        return err_make(ERR_UNSUPPORTED, "the age file is for other kinds of recipients than X25519 "
-                                         "keys (age1…): a passphrase or a plugin");
+        return err_make(ERR_UNSUPPORTED,
+                        "the age file is for other kinds of recipients than X25519 "
+                        "keys (age1…): a passphrase or a plugin");
     }
     if (str_find(identities, STR("AGE-SECRET-KEY-1"), 0) == STR_NOT_FOUND) {
         return err_make(ERR_REFUSED, "there is no age key: SOPS_AGE_KEY or SOPS_AGE_KEY_FILE gives "
@@ -220,12 +225,14 @@ static Err open_payload(Str payload, const uint8_t file_key[FILE_KEY_SIZE], Buff
     buffer_reserve(plain, payload.len);  // at once: a buffer that moves would leave a copy behind
     Str rest = str_slice(payload, NONCE_SIZE, payload.len);
     Err err = err_none();
-    for (bool is_first = true; err.code == ERR_NONE && (rest.len > 0 || is_first); is_first = false) {
+    for (bool is_first = true; err.code == ERR_NONE && (rest.len > 0 || is_first);
+         is_first = false) {
         size_t len = rest.len > CHUNK_SIZE + TAG_SIZE ? CHUNK_SIZE + TAG_SIZE : rest.len;
         nonce[11] = len == rest.len;
         bool is_empty = len == TAG_SIZE && !is_first;
         if (is_empty || len < TAG_SIZE ||
-            !chacha20_open((uint8_t *)plain->ptr + plain->len, str_slice(rest, 0, len), nonce, key)) {
+            !chacha20_open((uint8_t *)plain->ptr + plain->len, str_slice(rest, 0, len), nonce,
+                           key)) {
             err = damaged("its payload was changed or cut");
             break;
         }

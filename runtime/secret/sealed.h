@@ -15,7 +15,8 @@ MUST_CHECK Err age_open(Str bytes, Str identities, Buffer *plain);
 
 // Whether a document is one that SOPS has encrypted.
 bool sops_is(Value document);
-// Its values in clear, without what SOPS keeps for itself; nothing of it where its MAC does not fit.
+// Its values in clear, without what SOPS keeps for itself; nothing of it where its MAC does not
+// fit.
 MUST_CHECK Err sops_open(Value document, Str identities, Arena *arena, Value *out);
 
 #endif

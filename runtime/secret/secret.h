@@ -1,4 +1,5 @@
-// secret.h - where secrets come from: a file or folder, the systemd credentials directory, the environment.
+// secret.h - where secrets come from: a file or folder, the systemd credentials directory, the
+// environment.
 //
 // The first place that has the name wins. A value is at least 4 bytes, or it could not be masked.
 // An error names the secret and where it was looked for, never a value. Also here: the environment
@@ -19,9 +20,10 @@ enum { SECRET_BYTES_MIN = 4, SECRET_BYTES_MAX = 1 << 20 };
 typedef struct SecretChain SecretChain;
 
 typedef struct SecretOptions {
-    // YAML or JSON: `NAME: value`, or `namespaces: {NS: {NAME: value}}`, or both; the same encrypted
-    // by age, or its values by SOPS for age. Or a folder with one file a secret, NAME, or NS/NAME
-    // of a namespace. Files must be the caller's or root's and readable by nobody else. NULL: none.
+    // YAML or JSON: `NAME: value`, or `namespaces: {NS: {NAME: value}}`, or both; the same
+    // encrypted by age, or its values by SOPS for age. Or a folder with one file a secret, NAME, or
+    // NS/NAME of a namespace. Files must be the caller's or root's and readable by nobody else.
+    // NULL: none.
     const char *file;
     const char *const *env;  // NULL-terminated; variables PREFIX + NAME hold Base64
     const char *env_prefix;  // NULL: "SECRET_"

@@ -82,12 +82,14 @@ static Err open_map(Sops *sops, Value map, Str path, int depth, Value *out) {
     for (uint32_t i = 0; i < map.as.map->count; i++) {
         const ValueMember *member = &map.as.map->members[i];
         if (depth == 0 && str_eq(member->key, STR("sops"))) continue;
-        Str below = str_printf(sops->arena, STR_FMT STR_FMT ":", STR_ARG(path), STR_ARG(member->key));
+        Str below =
+            str_printf(sops->arena, STR_FMT STR_FMT ":", STR_ARG(path), STR_ARG(member->key));
         Value inner = {0};
         Err err = open_value(sops, member->value, below, depth + 1, &inner);
         if (err.code != ERR_NONE && (depth > 0 || err.code == ERR_UNAVAILABLE)) return err;
         if (err.code != ERR_NONE) {
-            return err_wrap(err, "the value '" STR_FMT "' cannot be decrypted", STR_ARG(member->key));
+            return err_wrap(err, "the value '" STR_FMT "' cannot be decrypted",
+                            STR_ARG(member->key));
         }
         value_map_set(sops->arena, *out, member->key, inner);
     }
@@ -124,8 +126,9 @@ static Err open_value(Sops *sops, Value value, Str path, int depth, Value *out) 
 static Err find_key(Sops *sops, Value own, Str identities) {
     const Value *list = value_map_get(own, STR("age"));
     if (list == NULL || list->kind != VALUE_LIST || list->as.list->count == 0) {
-        return err_make(ERR_UNSUPPORTED, "the file is not encrypted for an age key: sops updatekeys "
-                                         "with an age recipient in .sops.yaml adds one");
+        return err_make(ERR_UNSUPPORTED,
+                        "the file is not encrypted for an age key: sops updatekeys "
+                        "with an age recipient in .sops.yaml adds one");
     }
     Err err = err_make(ERR_INPUT, "the file has no age recipient");
     for (uint32_t i = 0; i < list->as.list->count; i++) {
@@ -155,8 +158,9 @@ static Err check_mac(Sops *sops, Value own) {
     sha512(buffer_str(&sops->hashed), hash);
     for (size_t i = 0; i < sizeof hash; i++) snprintf(text + 2 * i, 3, "%02X", hash[i]);
     if (err.code != ERR_NONE || !str_eq(given, str_from(text))) {
-        return err_make(ERR_REFUSED, "the MAC does not fit: a value was changed, added or taken away "
-                                     "without SOPS");
+        return err_make(ERR_REFUSED,
+                        "the MAC does not fit: a value was changed, added or taken away "
+                        "without SOPS");
     }
     return err_none();
 }
