@@ -55,8 +55,6 @@ const Def *language_object(Builder *builder, const char *name);
 // `skip` names members that somebody else reads (their values are not looked at).
 void schema_members(Builder *builder, const Node *map, const Level *level, const char *const *skip,
                     uint32_t skip_count);
-void schema_value(Builder *builder, const Node *node, const Prop *prop, const PropType *type,
-                  const Level *level);
 // An unknown member of `map`: E0101 with a suggestion or where it belongs.
 void schema_unknown(Builder *builder, const Node *map, const Node *key, const Level *level);
 // Misspelt members of `map`: E0101, and from then on they are read as what was meant. That keeps
@@ -73,12 +71,19 @@ void schema_known(Builder *builder, const NodeEntry *entry, const Prop *prop, co
 void schema_missing(Builder *builder, const Level *level, Span at, Str owner,
                     bool (*has)(const void *self, Str name), const void *self);
 const Prop *level_prop(const Level *level, Str name);
+DiagLevel level_weight(const Level *level);  // of a finding there
 // Levels of a type; `is_versioned`: the task names another version of the plugin.
 Level level_of_type(const TaskType *type, bool is_versioned, const Level *up);
 // The type a `type:` names: found, of the right kind, not old, in the targets asked for; NULL where
 // unknown (reported).
 const TaskType *schema_type(Builder *builder, const Node *type_node, TypeKind kind);
 const char *kind_word(TypeKind kind);
+
+// --- schema_value.c -----------------------------------------------------------------------------
+
+// A value against its type: its shape, and everything in it.
+void schema_value(Builder *builder, const Node *node, const Prop *prop, const PropType *type,
+                  const Level *level);
 
 // --- literal.c ----------------------------------------------------------------------------------
 
