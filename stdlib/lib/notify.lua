@@ -155,4 +155,15 @@ function notify.some(host, given)
     return out
 end
 
+-- What services that speak Slack's format take about an execution.
+function notify.slack_execution(props, host)
+    return notify.some(host, {
+        text = props.messageText or props.payload == nil and notify.text(props, host) or nil,
+        channel = props.channel,
+        username = props.username,
+        icon_url = props.iconUrl,
+        icon_emoji = props.iconEmoji,
+    })
+end
+
 return notify

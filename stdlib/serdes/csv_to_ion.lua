@@ -20,16 +20,12 @@ local function header_of(fields, props)
     return names
 end
 
-local function run(props, host)
-    local ok, message, class = serdes.check_charset(props.charset)
-    if ok == nil then return nil, message, class end
+local function convert(props, host, rows)
     local separator, quote = props.fieldSeparator or ",", props.textDelimiter or '"'
     if #separator ~= 1 or #quote ~= 1 then
         return nil, "'fieldSeparator' and 'textDelimiter' are one character each", "permanent"
     end
-    local rows, names, skip, number, width = nil, nil, props.skipRows or 0, 0, nil
-    rows, message, class = serdes.rows(host)
-    if rows == nil then return nil, message, class end
+    local names, skip, number, width = nil, props.skipRows or 0, 0, nil
     local behavior = props.onBadLines or (props.errorOnDifferentFieldCount == false and "SKIP") or "ERROR"
 
     local function bad(fields)
@@ -73,8 +69,8 @@ local function run(props, host)
         return true
     end
 
-    local reader
-    reader, message, class = host.storage.reader(props.from)
+    local ok
+    local reader, message, class = host.storage.reader(props.from)
     if reader == nil then return nil, message, class end
     local lines, size, is_open = {}, 0, false
     local limit = props.maxBufferSize or 16777216
@@ -98,11 +94,12 @@ local function run(props, host)
         end
     end
     reader:close()
-    if #lines > 0 then
-        ok, message, class = flush(lines)
-        if ok == nil then return nil, message, class end
-    end
-    return rows.close()
+    if #lines > 0 then return flush(lines) end
+    return true
+end
+
+local function run(props, host)
+    return serdes.convert(".ion", convert, props, host)
 end
 
 return task {

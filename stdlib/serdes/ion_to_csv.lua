@@ -1,6 +1,5 @@
 -- Rows to CSV; the first row names the columns.
 local serdes = use "lib.serdes"
-local records = use "lib.records"
 
 local function writer_of(props, host)
     local separator, quote = props.fieldSeparator or ",", props.textDelimiter or '"'
@@ -21,15 +20,9 @@ local function writer_of(props, host)
     end
 end
 
-local function run(props, host)
-    local ok, message, class = serdes.check_charset(props.charset)
-    if ok == nil then return nil, message, class end
-    local rows, names
-    rows, message, class = serdes.rows(host, ".csv")
-    if rows == nil then return nil, message, class end
-    local write, ending = writer_of(props, host), props.lineDelimiter or "\n"
-    local count
-    count, message, class = records.rows(host, props.from, function(row, number)
+local function convert(props, host, rows)
+    local write, ending, names = writer_of(props, host), props.lineDelimiter or "\n", nil
+    return serdes.each_row(host, props.from, rows, function(row, number)
         if not host.is_map(row) and not host.is_list(row) then
             return nil, "row " .. number .. " is neither a map nor a list", "permanent"
         end
@@ -43,9 +36,10 @@ local function run(props, host)
         for i, name in ipairs(names) do values[i] = row[name] end
         return rows.text(write(values, #names), ending)
     end)
-    if count == nil then return nil, message, class end
-    rows.count(count)
-    return rows.close()
+end
+
+local function run(props, host)
+    return serdes.convert(".csv", convert, props, host)
 end
 
 return task {

@@ -1,25 +1,27 @@
 -- Rows to JSON: a value a line, or one list.
 local serdes = use "lib.serdes"
-local records = use "lib.records"
 
-local function run(props, host)
-    local ok, message, class = serdes.check_charset(props.charset)
-    if ok == nil then return nil, message, class end
-    local is_list, rows = props.newLine == false, nil
-    rows, message, class = serdes.rows(host, is_list and ".json" or ".jsonl")
-    if rows == nil then return nil, message, class end
-    if is_list then rows.text("[") end
-    local count
-    count, message, class = records.rows(host, props.from, function(row, number)
-        if not is_list then return rows.add(row) end
+local function is_list(props)
+    return props.newLine == false
+end
+
+local function extension(props)
+    return is_list(props) and ".json" or ".jsonl"
+end
+
+local function convert(props, host, rows)
+    if is_list(props) then rows.text("[") end
+    local ok, message, class = serdes.each_row(host, props.from, rows, function(row, number)
+        if not is_list(props) then return rows.text(host.json.encode(row), "\n") end
         return rows.text(number > 1 and "," or "", host.json.encode(row))
     end)
-    if count == nil then return nil, message, class end
-    if is_list then
-        rows.text("]")
-        rows.count(count)
-    end
-    return rows.close()
+    if ok == nil then return nil, message, class end
+    if is_list(props) then rows.text("]") end
+    return true
+end
+
+local function run(props, host)
+    return serdes.convert(extension(props), convert, props, host)
 end
 
 return task {

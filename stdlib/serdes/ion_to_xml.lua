@@ -1,23 +1,19 @@
 -- Rows to XML: an element `item` each, below the root element.
 local serdes = use "lib.serdes"
-local records = use "lib.records"
 local xml = use "lib.xml"
 
-local function run(props, host)
-    local ok, message, class = serdes.check_charset(props.charset)
-    if ok == nil then return nil, message, class end
-    local rows, count
-    rows, message, class = serdes.rows(host, ".xml")
-    if rows == nil then return nil, message, class end
+local function convert(props, host, rows)
     local root = props.rootName or "items"
     rows.text('<?xml version="1.0" encoding="UTF-8"?>\n<', root, ">")
-    count, message, class = records.rows(host, props.from, function(row)
+    local ok, message, class = serdes.each_row(host, props.from, rows, function(row)
         return rows.text(xml.encode(host, "item", row))
     end)
-    if count == nil then return nil, message, class end
-    rows.text("</", root, ">\n")
-    rows.count(count)
-    return rows.close()
+    if ok == nil then return nil, message, class end
+    return rows.text("</", root, ">\n")
+end
+
+local function run(props, host)
+    return serdes.convert(".xml", convert, props, host)
 end
 
 return task {

@@ -1,4 +1,4 @@
--- XML to rows; `query` is a path of elements (/root/item) to what becomes rows.
+-- XML to rows; `query` is a path of elements (/orders/order) to what becomes rows.
 local serdes = use "lib.serdes"
 local xml = use "lib.xml"
 
@@ -29,14 +29,10 @@ local function force_lists(host, value, names)
     end
 end
 
-local function run(props, host)
-    local ok, message, class = serdes.check_charset(props.charset)
-    if ok == nil then return nil, message, class end
-    local text, value, rows
-    text, message, class = serdes.whole(host, props.from)
-    if text == nil then return nil, message, class end
-    value, message = xml.decode(host, text)
-    if value == nil then return nil, "'" .. props.from .. "' is no XML: " .. message, "permanent" end
+local function convert(props, host, rows)
+    local function decode(text) return xml.decode(host, text) end
+    local value, message, class = serdes.whole(host, props.from, "XML", decode, "")
+    if value == nil then return nil, message, class end
     local configuration, names = props.parserConfiguration, {}
     for _, name in ipairs(host.is_map(configuration) and configuration.forceList or {}) do
         names[name] = true
@@ -46,11 +42,11 @@ local function run(props, host)
         value, message = at_query(host, value, props.query)
         if value == nil then return nil, message, "permanent" end
     end
-    rows, message, class = serdes.rows(host)
-    if rows == nil then return nil, message, class end
-    ok, message, class = serdes.add_all(host, rows, value)
-    if ok == nil then return nil, message, class end
-    return rows.close()
+    return serdes.add_all(host, rows, value)
+end
+
+local function run(props, host)
+    return serdes.convert(".ion", convert, props, host)
 end
 
 return task {

@@ -1,26 +1,21 @@
 -- YAML to JSON: one value, or a value a line.
 local serdes = use "lib.serdes"
 
+local function extension(props)
+    return props.jsonl and ".jsonl" or ".json"
+end
+
+local function convert(props, host, rows)
+    local documents, message, class = serdes.whole(host, props.from, "YAML", host.yaml.decode_all, "")
+    if documents == nil then return nil, message, class end
+    if props.jsonl then return serdes.add_each(host, rows, documents) end
+    rows.text(host.json.encode(#documents == 1 and documents[1] or host.list(documents)))
+    rows.count(#documents == 1 and host.is_list(documents[1]) and #documents[1] or #documents)
+    return true
+end
+
 local function run(props, host)
-    local ok, message, class = serdes.check_charset(props.charset)
-    if ok == nil then return nil, message, class end
-    local text, documents, rows
-    text, message, class = serdes.whole(host, props.from)
-    if text == nil then return nil, message, class end
-    documents, message = host.yaml.decode_all(text)
-    if documents == nil then return nil, "'" .. props.from .. "' is no YAML: " .. message, "permanent" end
-    rows, message, class = serdes.rows(host, props.jsonl and ".jsonl" or ".json")
-    if rows == nil then return nil, message, class end
-    if not props.jsonl then
-        rows.text(host.json.encode(#documents == 1 and documents[1] or host.list(documents)))
-        rows.count(#documents == 1 and host.is_list(documents[1]) and #documents[1] or #documents)
-        return rows.close()
-    end
-    for _, document in ipairs(documents) do
-        ok, message, class = serdes.add_all(host, rows, document)
-        if ok == nil then return nil, message, class end
-    end
-    return rows.close()
+    return serdes.convert(extension(props), convert, props, host)
 end
 
 return task {
