@@ -44,7 +44,8 @@ bool input_range_fault(const InputDecl *input, const Node *value, Arena *arena, 
 // The name of a variable of the environment for what a secret or a foreign text comes from.
 Str rule_env_name(Arena *arena, Str source);
 // Offers to move a printed expression from a shell's text into `env`; safe where it stands in
-// double quotes and `is_short` says that any environment has room for it.
-void rule_move_to_env(const Flow *flow, const Print *print, Str name, bool is_short, Diag *diag);
+// double quotes and `is_short` says that any environment has room for it. False where it cannot be
+// offered.
+bool rule_move_to_env(const Flow *flow, const Print *print, Str name, bool is_short, Diag *diag);
 
 #endif

@@ -25,12 +25,13 @@ static void check(const Rule *rule, const Flow *flow, Diags *diags) {
                 : NULL;
         if (input != NULL) {
             diag_label(diag, input->id_span, "whoever starts the flow chooses this text");
-            diag_note(diag, "put it into 'env' of the task, or give the input a 'validator'");
-        } else {
+        }
+        Str name = rule_env_name(diags->arena, type->taint_source);
+        bool is_short = input != NULL && input->type != INPUT_JSON;
+        if (!rule_move_to_env(flow, print, name, is_short, diag)) {
             diag_note(diag, "put it into 'env' of the task and quote it there");
         }
-        rule_move_to_env(flow, print, rule_env_name(diags->arena, type->taint_source),
-                         input != NULL && input->type != INPUT_JSON, diag);
+        if (input != NULL) diag_note(diag, "a 'validator' of the input makes it safe, too");
     }
 }
 

@@ -13,11 +13,11 @@ static void check(const Rule *rule, const Flow *flow, Diags *diags) {
             diag_add(diags, rule->code, rule->level, print->expr->span,
                      "a secret in the text of a command: " STR_FMT, STR_ARG(type->taint_source));
         Str name = rule_env_name(diags->arena, type->taint_source);
+        if (rule_move_to_env(flow, print, name, true, diag)) continue;
         diag_note(diag,
                   "give it to the task in its environment: env: {" STR_FMT
                   ": \"{{ … }}\"}, and write \"$" STR_FMT "\" in the command",
                   STR_ARG(name), STR_ARG(name));
-        rule_move_to_env(flow, print, name, true, diag);
     }
 }
 

@@ -203,35 +203,36 @@ static Str variable(Arena *arena, const Node *node, Quote quote, Str name, char 
                       is_braced ? "}" : "");
 }
 
-void rule_move_to_env(const Flow *flow, const Print *print, Str name, bool is_short, Diag *diag) {
+bool rule_move_to_env(const Flow *flow, const Print *print, Str name, bool is_short, Diag *diag) {
     const Site *site = print->site;
     const Node *node = site->node;
     const Part *part = part_of(print);
     size_t start = 0;
     if (part == NULL || site->property == NULL || site->property->is_default || !is_shell(site) ||
         !decoded_at(node, part->span.start, &start)) {
-        return;
+        return false;
     }
     size_t end = 0;
     const uint32_t behind = part->span.start + part->span.len;
-    if (!decoded_at(node, behind - 1, &end)) return;
+    if (!decoded_at(node, behind - 1, &end)) return false;
     end++;
     const Str value = str_slice(node->text, start, end);
     const Quote quote = quote_at(node->text, start);
-    if (quote == QUOTE_UNKNOWN || str_find_char(value, '\n', 0) != STR_NOT_FOUND) return;
+    if (quote == QUOTE_UNKNOWN || str_find_char(value, '\n', 0) != STR_NOT_FOUND) return false;
     Arena *arena = diag->owner->arena;
     const Property *env = task_property(site->task, STR("env"));
     bool is_there = false;
     name = free_name(arena, env == NULL ? NULL : env->node, name, value, &is_there);
-    if (name.len == 0) return;
+    if (name.len == 0) return false;
     // Bare, a value may be several words; a long one may be more than an environment holds.
     DiagSuggestion *fix =
         diag_suggestion(diag, is_short && quote == QUOTE_DOUBLE,
                         "move it into 'env' and read '$" STR_FMT "'", STR_ARG(name));
     if (!is_there && !add_variable(flow, site, name, value, diag, fix)) {
         diag->suggestions.count--;
-        return;
+        return false;
     }
     const char next = end < node->text.len ? node->text.ptr[end] : '\0';
     diag_edit(diag, fix, part->span, variable(arena, node, quote, name, next));
+    return true;
 }

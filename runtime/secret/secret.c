@@ -417,8 +417,6 @@ static Err missing(const SecretChain *chain, Str name) {
         buffer_printf(&places, "the secrets file '" STR_FMT "', ", STR_ARG(chain->file));
     } else if (chain->own_folder.len > 0) {
         buffer_printf(&places, "the folder '" STR_FMT "', ", STR_ARG(chain->own_folder));
-    } else {
-        buffer_add(&places, STR("no secrets file (--secrets FILE), "));
     }
     if (chain->folder.len > 0) {
         buffer_printf(&places, "the credentials directory '" STR_FMT "', ", STR_ARG(chain->folder));
@@ -429,6 +427,9 @@ static Err missing(const SecretChain *chain, Str name) {
         buffer_add_char(&places, c >= 'a' && c <= 'z' ? (char)(c - ('a' - 'A')) : c);
     }
     buffer_add(&places, STR("' (Base64)"));
+    if (chain->file.len == 0 && chain->own_folder.len == 0) {
+        buffer_add(&places, STR("; --secrets FILE names a file with secrets"));
+    }
     Err err =
         err_make(ERR_NOT_FOUND, "cannot find secret for key '" STR_FMT "': looked in " STR_FMT,
                  STR_ARG(name), STR_ARG(buffer_str(&places)));
