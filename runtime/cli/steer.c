@@ -255,6 +255,16 @@ static Err resume_there(Cli *cli, Target *target, Value inputs) {
                     STR_ARG(target->id), STR_ARG(target->id));
 }
 
+// After a kill -9 the process that did the work follows the one that a user saw: what seems to be
+// run by another may be free in a moment.
+static bool is_let_go(const Target *target) {
+    const struct timespec pause = {.tv_nsec = 20000000};
+    for (int i = 0; i < 50 && store_is_owned(target->store, target->id); i++) {
+        nanosleep(&pause, NULL);
+    }
+    return !store_is_owned(target->store, target->id);
+}
+
 static int resume(Cli *cli) {
     Target target;
     Value inputs;
@@ -263,6 +273,10 @@ static int resume(Cli *cli) {
     if (err.code != ERR_NONE) return cli_fail(cli, "input", &err, NULL);
     int status = supervise_for(cli);
     if (status == 0) status = open_target(cli, &target);
+    if (status == 0 && target.is_owned && target.state != STATE_PAUSED && is_let_go(&target)) {
+        status = close_target(cli, &target, err_none());
+        if (status == 0) status = open_target(cli, &target);
+    }
     if (status != 0) return status;
     if (state_is_terminal(target.state)) return nothing_to_do(cli, &target, "resume");
     if (!target.is_owned) return resume_here(cli, &target, inputs);

@@ -11,6 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import flowtest
 
+LONG = f"30.{os.getpid()}"  # seconds; other runs on this machine have other ones
 SAMPLE = flowtest.SOURCE / "samples/kill_and_resume/flow.yaml"
 
 
@@ -67,7 +68,7 @@ def test_an_unknown_outcome_is_asked_for():
         folder = Path(name)
         count = folder / "count"
         text = SAMPLE.read_text().replace("PT4S", "PT0S").replace(
-            'echo "released $VERSION"', f"echo x >> {count}; sleep 30; echo y >> {count}"
+            'echo "released $VERSION"', f"echo x >> {count}; sleep {LONG}; echo y >> {count}"
         )
         process = start(folder, compiled(folder, text), "one")
         for _ in range(200):
@@ -80,7 +81,7 @@ def test_an_unknown_outcome_is_asked_for():
         assert result["reason"]["taskId"] == "release"
         assert result["taskRunList"][-1]["unknown"] is True
         # The child of the dead run is gone: nobody writes to the file any more.
-        assert not flowtest.run(["sh", "-c", "ps -eo args | grep '^sleep 30$' || true"]).stdout
+        assert not flowtest.run(["sh", "-c", f"ps -eo args | grep '^sleep {LONG}$' || true"]).stdout
         flowrun(folder, "resolve", "one", "release", "--as", "success")
         result = flowrun(folder, "resume", "one")
         assert result["state"]["current"] == "SUCCESS"
