@@ -47,9 +47,10 @@ run_ctest() { # folder, arguments of ctest
 build() { # folder, arguments of cmake
     local dir=$1
     shift
-    cmake -S . -B "$dir" -G Ninja "$@" >"$dir.log" 2>&1 && ninja -C "$dir" >>"$dir.log" 2>&1 && return 0
-    grep -E 'error|warning|FAILED|undefined' "$dir.log" | head -30
-    note_failure "building $dir (see $dir.log)"
+    mkdir -p "$dir"
+    cmake -S . -B "$dir" -G Ninja "$@" >"$dir/build.log" 2>&1 && ninja -C "$dir" >>"$dir/build.log" 2>&1 && return 0
+    grep -E 'error|warning|FAILED|undefined' "$dir/build.log" | head -30
+    note_failure "building $dir (see $dir/build.log)"
     return 1
 }
 

@@ -79,10 +79,18 @@ static Value attempt_value(Value state, Str message, Arena *arena) {
 }
 
 // What the engine does itself (flowables, Sleep, a task that is skipped) has one attempt with the
-// state of the run, as in Kestra; a task that failed before it began has none.
-static bool has_own_attempt(const TaskRunView *view, const PlanNode *node) {
+// state of the run, as in Kestra; a task that failed before it began has none, and neither has a
+// flowable that a restart opened again.
+static bool has_own_attempt(const Execution *execution, const TaskRunView *view,
+                            const PlanNode *node) {
     if (view->attempts > 0 || view->state == STATE_CREATED) return false;
-    return view->state != STATE_PAUSED && (node->kind != NODE_TASK || view->state != STATE_FAILED);
+    if (node->kind == NODE_TASK) return view->state != STATE_FAILED && view->state != STATE_PAUSED;
+    const StateChange *changes = NULL;
+    uint32_t count = engine_history(execution->engine, view->id, &changes);
+    for (uint32_t i = 0; i + 1 < count; i++) {
+        if (state_is_terminal(changes[i].state)) return false;
+    }
+    return view->state != STATE_PAUSED;
 }
 
 static Value own_attempt(const Execution *execution, const TaskRunView *view, Arena *arena) {
@@ -100,7 +108,7 @@ static Value attempts_value(const Execution *execution, const TaskRunView *view,
     AttemptView attempt;
     int64_t now = runtime_now(execution->runtime);
     const PlanNode *node = &engine_plan(execution->engine)->nodes[view->node];
-    if (has_own_attempt(view, node)) {
+    if (has_own_attempt(execution, view, node)) {
         value_list_add(arena, attempts, own_attempt(execution, view, arena));
     }
     bool is_subflow = node->kind == NODE_SUBFLOW && state_is_terminal(view->state);
