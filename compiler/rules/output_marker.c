@@ -1,5 +1,5 @@
 // output_marker.c - a command that prints a text somebody else chose, as it is: a line of the form
-// `::{…}::` in it sets outputs of the task.
+// `::{…}::` in it sets outputs of the task; and so does any line that is written to $FLOW_OUTPUT.
 #include "rules/rule.h"
 
 static bool is_word(char c) {
@@ -13,14 +13,14 @@ static bool is_foreign_body(const Expr *expr) {
     return str_starts_with(type->taint_source, STR("trigger"));
 }
 
-// `echo "$NAME"`, `printf '%s' "$NAME"`, up to the end of the command and not sent elsewhere.
+// `echo "$NAME"`, `printf '%s' "$NAME"`, up to the end of the command and not sent elsewhere,
+// unless to where outputs are read from.
 static bool prints_variable(Str line, Str name) {
     line = str_trim(line);
     bool is_print = str_starts_with(line, STR("echo ")) || str_starts_with(line, STR("printf "));
-    if (!is_print || str_find_char(line, '>', 0) != STR_NOT_FOUND ||
-        str_find_char(line, '|', 0) != STR_NOT_FOUND) {
-        return false;
-    }
+    bool is_sent = str_find_char(line, '>', 0) != STR_NOT_FOUND &&
+                   str_find(line, STR("FLOW_OUTPUT"), 0) == STR_NOT_FOUND;
+    if (!is_print || is_sent || str_find_char(line, '|', 0) != STR_NOT_FOUND) return false;
     for (size_t at = str_find(line, name, 0); at != STR_NOT_FOUND;
          at = str_find(line, name, at + 1)) {
         bool is_braced = at > 1 && line.ptr[at - 1] == '{' && line.ptr[at - 2] == '$';
@@ -65,8 +65,8 @@ static void check(const Rule *rule, const Flow *flow, Diags *diags) {
         Str name = str_slice(site->path, 4, site->path.len);
         if (name.len == 0 || !task_prints(site->task, name)) continue;
         Diag *diag = diag_add(diags, rule->code, rule->level, print->expr->span,
-                              "'" STR_FMT "' is printed as it is: a line '::{…}::' in it sets "
-                              "outputs of the task",
+                              "'" STR_FMT "' is printed as it is: a line of it can set outputs of "
+                              "the task ('::{…}::', or any that goes to $FLOW_OUTPUT)",
                               STR_ARG(expr_type(print->expr)->taint_source));
         diag_note(diag,
                   "write it to a file, or print it encoded: 'jq -Rn --arg v \"$" STR_FMT "\" '$v''",

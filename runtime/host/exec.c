@@ -29,6 +29,7 @@ struct Exec {
     ProcEnd end;
     ExecStream streams[2];
     bool log, markers, has_ended;
+    Str output_file;   // $FLOW_OUTPUT; empty: none
     int64_t grace_ms;  // between TERM and KILL
     int64_t collect;   // bytes of standard output to collect; -1: none
     Buffer collected;
@@ -248,6 +249,9 @@ static void on_ended(void *self, const ProcEnd *end) {
                               end->survivors);
         host_task_log(task, LOG_WARN, text);
     }
+    if (exec->output_file.len > 0) {
+        output_file_take(task, exec->output_file, &exec->wait.arena, exec->vars);
+    }
     journal_end(task->host, exec->mark);
     exec->end = *end;
     exec->proc = NULL;
@@ -428,6 +432,7 @@ static bool is_env_name(Str name) {
 
 static bool is_set_in(Str item, Value env) {
     if (str_starts_with(item, STR("WORKING_DIR="))) return true;
+    if (str_starts_with(item, STR("FLOW_OUTPUT="))) return true;
     for (uint32_t i = 0; env.kind == VALUE_MAP && i < env.as.map->count; i++) {
         Str name = env.as.map->members[i].key;
         if (str_starts_with(item, name) && item.len > name.len && item.ptr[name.len] == '=') {
@@ -437,19 +442,23 @@ static bool is_set_in(Str item, Value env) {
     return false;
 }
 
-static Err make_env(HostTask *task, Value fields, Arena *arena, const char *const **out) {
+static Err make_env(HostTask *task, Value fields, Str output_file, Arena *arena,
+                    const char *const **out) {
     const char *const *inherited = task->host->options.env;
     const Value *given = value_map_get(fields, STR("env"));
     Value env = given == NULL ? value_map(arena) : *given;
     if (env.kind != VALUE_MAP) return err_make(ERR_USAGE, "'env' must be a map of texts");
     size_t count = 0;
     while (inherited != NULL && inherited[count] != NULL) count++;
-    const char **list = arena_array(arena, const char *, count + env.as.map->count + 2);
+    const char **list = arena_array(arena, const char *, count + env.as.map->count + 3);
     size_t at = 0;
     for (size_t i = 0; i < count; i++) {
         if (!is_set_in(str_from(inherited[i]), env)) list[at++] = inherited[i];
     }
     list[at++] = str_printf(arena, "WORKING_DIR=" STR_FMT, STR_ARG(task->workdir)).ptr;
+    if (output_file.len > 0 && value_map_get(env, STR("FLOW_OUTPUT")) == NULL) {
+        list[at++] = str_printf(arena, "FLOW_OUTPUT=" STR_FMT, STR_ARG(output_file)).ptr;
+    }
     for (uint32_t i = 0; i < env.as.map->count; i++) {
         const ValueMember *member = &env.as.map->members[i];
         Str text = {0};
@@ -495,7 +504,10 @@ static Err start_process(Exec *exec, Value fields) {
     Str folder = {0};
     Procs *procs = NULL;
     TRY(make_command(task, fields, arena, &command));
-    TRY(make_env(task, fields, arena, &start.env));
+    if (exec->markers && exec->collect < 0) {
+        TRY(output_file_make(task, arena, &exec->output_file));
+    }
+    TRY(make_env(task, fields, exec->output_file, arena, &start.env));
     TRY(folder_of(task, fields, arena, &folder));
     TRY(input_of(task, fields, arena, &start));
     TRY(host_procs(task->host, &procs));

@@ -527,14 +527,18 @@ static int wd_pack(lua_State *L) {
     HostTask *task = call_begin(L);
     Err err = workdir_open(task);
     Str top = lua_isnoneornil(L, 2) ? task->workdir : check_text(L, 2, "top");
-    if (err.code == ERR_NONE) err = workdir_pack(task, check_text(L, 1, "path"), top, &task->call);
+    if (err.code == ERR_NONE) {
+        err = workdir_pack(task, check_text(L, 1, "path"), task->workdir_fd, top, &task->call);
+    }
     return done(L, &err);
 }
 
 static int wd_unpack(lua_State *L) {
     HostTask *task = call_begin(L);
     Err err = workdir_open(task);
-    if (err.code == ERR_NONE) err = workdir_unpack(task, check_text(L, 1, "path"), &task->call);
+    if (err.code == ERR_NONE) {
+        err = workdir_unpack(task, check_text(L, 1, "path"), task->workdir_fd, &task->call);
+    }
     return done(L, &err);
 }
 
@@ -562,6 +566,9 @@ void add_file_functions(lua_State *L) {
         {"input_files",     wd_input_files    },
         {"namespace_files", wd_namespace_files},
         {"output_files",    wd_output_files   },
+        {"output_file",     wd_output_file    },
+        {"pack_outputs",    wd_pack_outputs   },
+        {"take_outputs",    wd_take_outputs   },
         {"pack",            wd_pack           },
         {"unpack",          wd_unpack         },
         {NULL,              NULL              },

@@ -226,9 +226,21 @@ MUST_CHECK Err write_namespace_files(HostTask *task, Value options, Arena *arena
 MUST_CHECK Err store_output_files(HostTask *task, Value globs, Arena *arena, Value *out);
 int api_workdir(lua_State *L);
 
-// The directory as an archive in it, and back from one whose top is a folder (tar.c).
-MUST_CHECK Err workdir_pack(HostTask *task, Str name, Str top, Arena *arena);
-MUST_CHECK Err workdir_unpack(HostTask *task, Str archive, Arena *arena);
+// A folder as an archive in the directory, its entries below `top`, and back from one whose top is
+// a folder (tar.c).
+MUST_CHECK Err workdir_pack(HostTask *task, Str name, int from, Str top, Arena *arena);
+MUST_CHECK Err workdir_unpack(HostTask *task, Str archive, int to, Arena *arena);
+
+// --- $FLOW_OUTPUT (output_file.c) ---------------------------------------------------------------
+
+// An empty file for the outputs of a command, of this attempt: its absolute path. It is beside the
+// working directory, not in it: `git clone … .` wants an empty one.
+MUST_CHECK Err output_file_make(HostTask *task, Arena *arena, Str *path);
+// Adds what it says to `vars` (in `arena`) and removes it; what cannot be read is told in the log.
+void output_file_take(HostTask *task, Str path, Arena *arena, Value vars);
+int wd_output_file(lua_State *L);
+int wd_pack_outputs(lua_State *L);
+int wd_take_outputs(lua_State *L);
 
 // --- caches of WorkingDirectory (cache.c) -------------------------------------------------------
 

@@ -1,4 +1,4 @@
-// tar.c - the working directory as a tar archive, to a container and back.
+// tar.c - a folder, mostly the working directory, as a tar archive, to a container and back.
 //
 // What is written: regular files, folders and links, owned by 0. The
 // owner's mode counts for all: a container has one tenant, whoever its user is. What is read back
@@ -161,11 +161,11 @@ static Err put_folder(Pack *pack, int fd, Str path, int depth) {
     return err;
 }
 
-Err workdir_pack(HostTask *task, Str name, Str top, Arena *arena) {
+Err workdir_pack(HostTask *task, Str name, int from, Str top, Arena *arena) {
     int out = -1;
     TRY(workdir_open_file(task, name, O_WRONLY | O_CREAT | O_TRUNC, 0600, &out));
     Pack pack = {.out = out, .arena = arena, .skip = str_to_c(arena, name)};
-    int folder = openat(task->workdir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int folder = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     Err err = folder < 0 ? err_system("cannot open the working directory") : err_none();
     while (top.len > 0 && top.ptr[0] == '/') top = str_slice(top, 1, top.len);
     if (err.code == ERR_NONE) err = put_folder(&pack, folder, top, 0);
@@ -178,9 +178,8 @@ Err workdir_pack(HostTask *task, Str name, Str top, Arena *arena) {
 // --- reading ------------------------------------------------------------------------------------
 
 typedef struct Unpack {
-    HostTask *task;
     Arena *arena;
-    int in;
+    int in, folder;  // from, to
     off_t at;
     Str name, link;  // of entries before, for the next one; empty: none
     int64_t size;    // -1: none
@@ -256,14 +255,13 @@ static bool link_stays(Str path, Str target) {
 }
 
 static Err make_link(Unpack *unpack, Str path, Str target) {
-    HostTask *task = unpack->task;
     if (!link_stays(path, target)) {
         unpack->left_out++;
         return err_none();
     }
-    TRY(make_parents(task->workdir_fd, path));
+    TRY(make_parents(unpack->folder, path));
     int folder = -1;
-    TRY(open_beneath(task->workdir_fd, path_folder(path), O_PATH | O_DIRECTORY, 0, &folder));
+    TRY(open_beneath(unpack->folder, path_folder(path), O_PATH | O_DIRECTORY, 0, &folder));
     const char *name = str_to_c(unpack->arena, path_name(path));
     unlinkat(folder, name, 0);
     int status = symlinkat(str_to_c(unpack->arena, target), folder, name);
@@ -273,14 +271,13 @@ static Err make_link(Unpack *unpack, Str path, Str target) {
 }
 
 static Err make_file(Unpack *unpack, Str path, uint64_t size, mode_t mode) {
-    HostTask *task = unpack->task;
     int out = -1;
-    TRY(make_parents(task->workdir_fd, path));
+    TRY(make_parents(unpack->folder, path));
     int folder = -1;
-    TRY(open_beneath(task->workdir_fd, path_folder(path), O_PATH | O_DIRECTORY, 0, &folder));
+    TRY(open_beneath(unpack->folder, path_folder(path), O_PATH | O_DIRECTORY, 0, &folder));
     unlinkat(folder, str_to_c(unpack->arena, path_name(path)), 0);  // a link of that name
     close(folder);
-    TRY(open_beneath(task->workdir_fd, path, O_WRONLY | O_CREAT | O_TRUNC, mode, &out));
+    TRY(open_beneath(unpack->folder, path, O_WRONLY | O_CREAT | O_TRUNC, mode, &out));
     char chunk[64 << 10];
     Err err = err_none();
     for (uint64_t left = size; left > 0 && err.code == ERR_NONE;) {
@@ -298,7 +295,7 @@ static Err make_file(Unpack *unpack, Str path, uint64_t size, mode_t mode) {
 static Err make_folder(Unpack *unpack, Str path) {
     if (path.len == 0) return err_none();
     Str inside = str_printf(unpack->arena, STR_FMT "/x", STR_ARG(path));
-    return make_parents(unpack->task->workdir_fd, inside);
+    return make_parents(unpack->folder, inside);
 }
 
 // Records of a pax header: "LENGTH KEY=VALUE\n".
@@ -377,8 +374,8 @@ static Err take_entry(Unpack *unpack, const Header *header) {
     return err;
 }
 
-Err workdir_unpack(HostTask *task, Str archive, Arena *arena) {
-    Unpack unpack = {.task = task, .arena = arena, .in = -1, .size = -1};
+Err workdir_unpack(HostTask *task, Str archive, int to, Arena *arena) {
+    Unpack unpack = {.arena = arena, .in = -1, .folder = to, .size = -1};
     TRY(workdir_open_file(task, archive, O_RDONLY, 0, &unpack.in));
     Err err = err_none();
     for (;;) {

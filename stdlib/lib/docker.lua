@@ -154,9 +154,13 @@ local function ports_of(host, options)
     return host.map(exposed), host.map(bound)
 end
 
+local function folder_of(path)
+    return path:sub(1, #path - #"/vars")
+end
+
 local function volumes_of(host, engine, options, mounted)
     local binds = {}
-    if mounted then binds[1] = mounted .. ":" .. mounted end
+    for i, path in ipairs(mounted or {}) do binds[i] = path .. ":" .. path end
     local given = value.list(host, value.get(host, options, "volumes"))
     if #given > 0 and not engine.volumes then
         host.log("WARN", "'volumes' is ignored: this host does not allow it ('containers: {volumes: "
@@ -260,8 +264,8 @@ end
 
 -- --- its life -----------------------------------------------------------------------------------
 
-local function send_files(host, socket, name)
-    local ok, message, class = host.workdir.pack(ARCHIVE)
+-- What `pack` has put into ARCHIVE.
+local function send(host, socket, name, ok, message, class)
     if ok == nil then return nil, message, class end
     local sent
     sent, message, class = docker.call(host, socket, "PUT", "/containers/" .. name .. "/archive",
@@ -283,6 +287,20 @@ local function fetch_files(host, socket, name, folder)
     return true
 end
 
+-- The file behind $FLOW_OUTPUT has a folder of its own: the working directory may have to be empty.
+local function fetch_outputs(host, socket, name, command, result)
+    local path = command.output_file
+    if path == nil then return end
+    local got, message = true, nil
+    if not command.mounted then
+        got, message = docker.call(host, socket, "GET", "/containers/" .. name .. "/archive",
+            { query = { path = folder_of(path) }, save = ARCHIVE, may_lack = true })
+    end
+    if message ~= nil then host.log("WARN", "$FLOW_OUTPUT is not read: " .. message) end
+    result.vars = host.workdir.take_outputs(path, result.vars, not command.mounted and got and ARCHIVE or nil)
+    host.workdir.remove(ARCHIVE)
+end
+
 local function make(host, engine, command, options, name)
     local socket = engine.socket
     local ok, message, class = have_image(host, socket, command.image, options)
@@ -294,7 +312,11 @@ local function make(host, engine, command, options, name)
     if ok == nil then return nil, message, class end
     local made = host.json.decode(ok.body)
     if not command.mounted then
-        ok, message, class = send_files(host, socket, name)
+        ok, message, class = send(host, socket, name, host.workdir.pack(ARCHIVE))
+        if ok and command.output_file then
+            ok, message, class = send(host, socket, name,
+                host.workdir.pack_outputs(ARCHIVE, command.output_file))
+        end
         if ok == nil then
             remove(host, socket, name)
             return nil, message, class
@@ -332,6 +354,7 @@ local function finish(host, engine, command, options, name, result)
     if not command.mounted then
         ok, message, class = fetch_files(host, engine.socket, name, command.folder)
     end
+    fetch_outputs(host, engine.socket, name, command, result)
     if value.get(host, options, "delete") ~= false then remove(host, engine.socket, name) end
     running[key_of(host)] = nil
     if ok == nil then return nil, message, class end
@@ -347,12 +370,18 @@ function docker.run(host, engine, command, options)
     command.folder = host.workdir.path()
     if command.entry == nil then command.entry = host.list({ "" }) end  -- else the image's would get the shell as its arguments
     command.env.WORKING_DIR = command.folder
+    local message, class
+    command.output_file, message, class = host.workdir.output_file()
+    if command.output_file == nil then return nil, message, class end
+    command.env.FLOW_OUTPUT = command.env.FLOW_OUTPUT or command.output_file
     if value.get(host, options, "fileHandlingStrategy") == "MOUNT" then
-        command.mounted = command.folder
+        command.mounted = { command.folder, folder_of(command.output_file) }
     end
     running[key_of(host)] = { socket = engine.socket, name = name, options = options }
-    host.checkpoint({ container = name, folder = command.folder, mounted = command.mounted or false })
-    local id, message, class = make(host, engine, command, options, name)
+    host.checkpoint({ container = name, folder = command.folder, mounted = command.mounted ~= nil,
+        output_file = command.output_file })
+    local id
+    id, message, class = make(host, engine, command, options, name)
     if id == nil then return nil, message, class end
     if value.get(host, options, "wait") == false then
         return { code = 0, vars = host.map({}), runner = { containerId = id } }
@@ -381,7 +410,8 @@ function docker.go_on(host, engine, command, options, last)
         return false
     end
     command.folder = last.checkpoint.folder
-    command.mounted = last.checkpoint.mounted ~= false and last.checkpoint.mounted or nil
+    command.output_file = last.checkpoint.output_file
+    command.mounted = last.checkpoint.mounted ~= false and {} or nil
     running[key_of(host)] = { socket = engine.socket, name = name, options = options }
     local _, logged = host.logs({ tasks = { host.context.task_id }, level = "INFO" })
     local result

@@ -37,6 +37,8 @@ SAME = [
     ("goes_on", {"commands": ["false", "echo on"], "failFast": False}),
     ("one_shell", {"beforeCommands": ["X=7", "mkdir d", "cd d"], "commands": ["echo $X", "ls -a | wc -l"]}),
     ("marker", {"commands": ['echo \'::{"outputs":{"n":42,"t":"x","l":[1,{"a":null}]}}::\'']}),
+    ("output_file", {"commands": ['ls -A', 'echo "a=x" >> $FLOW_OUTPUT', 'printf "b<<E\\n1\\n2\\nE\\n{\\"n\\":7}\\n" >> $FLOW_OUTPUT', "exit 3"],
+                     "outputFiles": ["**"]}),
     ("markers_merge", {"commands": ['echo \'::{"outputs":{"a":1,"b":1}}::\'', 'echo \'::{"outputs":{"b":2}}::\' >&2']}),
     ("marker_in_failure", {"commands": ['echo \'::{"outputs":{"a":1}}::\'', "exit 4"]}),
     ("metric", {"commands": ['echo \'::{"metrics":[{"name":"m","type":"counter","value":2,"tags":{"k":"v"}}]}::\'']}),

@@ -86,6 +86,85 @@ static void markers_become_variables_metrics_and_log_lines(void **state) {
     assert_has(metrics, "{\"name\":\"s\",\"type\":\"timer\",\"value\":2.5}");
 }
 
+static void the_output_file_sets_variables(void **state) {
+    World *world = *state;
+    run_body(world, "local r = host.exec{script = [[\n"
+                    "echo '::{\"outputs\":{\"a\":1,\"marker\":true}}::'\n"
+                    "stat -c 'mode %a' $FLOW_OUTPUT\n"
+                    "case $FLOW_OUTPUT in $WORKING_DIR/*) echo inside;; esac; ls -A\n"
+                    "{ echo 'a=2 = two'; echo; echo 'empty='\n"
+                    "printf 'text<<E<O\\nline 1\\n\\n E<O\\nname=x\\nE<O\\n'\n"
+                    "printf 'none<<END\\nEND\\n'\n"
+                    "printf 'crlf=x\\r\\n'\n"
+                    "echo '{\"n\": 5, \"list\": [1, \"x\"], \"b\": false}'\n"
+                    "printf 'last=no end'; } >> $FLOW_OUTPUT\n"
+                    "]]}\n"
+                    "return { vars = r.vars, files = host.workdir.list() }");
+    assert_task_ok(world);
+    assert_string_equal(
+        json_of(world, world->outputs),
+        "{\"files\":[],\"vars\":{\"a\":\"2 = two\",\"b\":false,\"crlf\":\"x\",\"empty\":\"\","
+        "\"last\":\"no end\",\"list\":[1,\"x\"],\"marker\":true,\"n\":5,\"none\":\"\","
+        "\"text\":\"line 1\\n\\n E<O\\nname=x\"}}");
+    assert_string_equal(log_of(world), "INFO mode 600\n");
+}
+
+static void a_line_of_the_output_file_that_says_nothing_is_told(void **state) {
+    World *world = *state;
+    run_body(world, "local r = host.exec{script = [[\n"
+                    "printf 'good=1\\nwithout\\n=x\\ny<<\\n{broken\\n' >> $FLOW_OUTPUT\n"
+                    "printf 'bin=a\\000\\377b\\nopen<<END\\nfor ever\\n' >> $FLOW_OUTPUT\n"
+                    "]]}\n"
+                    "return { vars = r.vars }");
+    assert_task_ok(world);
+    assert_string_equal(json_of(world, world->outputs),
+                        "{\"vars\":{\"bin\":\"a\xEF\xBF\xBD\xEF\xBF\xBD"
+                        "b\",\"good\":\"1\"}}");
+    const char *log = log_of(world);
+    assert_has(log, "WARN line 2 of $FLOW_OUTPUT is neither 'name=value' nor 'name<<END' nor a "
+                    "JSON object: 'without'\n");
+    assert_has(log, "WARN line 3 of $FLOW_OUTPUT is neither");
+    assert_has(log, "WARN line 4 of $FLOW_OUTPUT is neither");
+    assert_has(log, "WARN line 5 of $FLOW_OUTPUT is no JSON object: ");
+    assert_has(log, "WARN line 7 of $FLOW_OUTPUT begins 'open', and no line 'END' ends it");
+    assert_has(log, "WARN 2 bytes of $FLOW_OUTPUT were no text");
+}
+
+static void the_output_file_is_a_small_file_and_no_link(void **state) {
+    World *world = *state;
+    run_body(world,
+             "local a = host.exec{script = 'ln -sf /etc/passwd $FLOW_OUTPUT'}\n"
+             "local b = host.exec{script = 'rm $FLOW_OUTPUT'}\n"
+             "local c = host.exec{script = 'rm $FLOW_OUTPUT; mkfifo $FLOW_OUTPUT'}\n"
+             "local d = host.exec{script = 'truncate -s 17M $FLOW_OUTPUT'}\n"
+             "local e = host.exec{script = 'echo $FLOW_OUTPUT', env = {FLOW_OUTPUT = 'own'}}\n"
+             "local f = host.exec{script = 'echo [$FLOW_OUTPUT]', markers = false}\n"
+             "return { vars = host.list{a.vars, b.vars, c.vars, d.vars, e.vars},\n"
+             " files = host.workdir.list() }");
+    assert_task_ok(world);
+    assert_string_equal(json_of(world, world->outputs), "{\"files\":[],\"vars\":[{},{},{},{},{}]}");
+    const char *log = log_of(world);
+    assert_has(log, "$FLOW_OUTPUT is not read, nothing of it is taken: cannot open it");
+    assert_has(log, "it is no file any more\n");
+    assert_has(log, "$FLOW_OUTPUT has more than 16 MiB, nothing of it is taken");
+    assert_has(log, "INFO own\nINFO []\n");
+}
+
+static void secrets_in_the_output_file_are_masked(void **state) {
+    World *world = *state;
+    run_body(world, "local r = host.exec{env = {T = host.secret('TOKEN')}, script = [[\n"
+                    "{ echo \"plain=<$T>\"; echo \"$T=name\"; printf 'coded<<E\\n'\n"
+                    "printf %s \"$T\" | base64 -w0; printf '\\nE\\n'\n"
+                    "echo \"{\\\"json\\\": \\\"$T\\\"}\"; echo \"wrong $T\"; } >> $FLOW_OUTPUT\n"
+                    "]]}\n"
+                    "return { vars = r.vars }");
+    assert_task_ok(world);
+    assert_string_equal(json_of(world, world->outputs),
+                        "{\"vars\":{\"******\":\"name\",\"coded\":\"******\","
+                        "\"json\":\"******\",\"plain\":\"<******>\"}}");
+    assert_has(log_of(world), "JSON object: 'wrong ******'");
+}
+
 static void a_marker_of_several_megabytes_arrives_whole(void **state) {
     World *world = *state;
     run_body(world, "local r = host.exec{argv = {'/usr/bin/python3', '-c',\n"
@@ -374,6 +453,10 @@ int main(void) {
         TEST(a_missing_program_is_a_failure_that_names_it),
         TEST(the_environment_is_put_over_the_host_s),
         TEST(markers_become_variables_metrics_and_log_lines),
+        TEST(the_output_file_sets_variables),
+        TEST(a_line_of_the_output_file_that_says_nothing_is_told),
+        TEST(the_output_file_is_a_small_file_and_no_link),
+        TEST(secrets_in_the_output_file_are_masked),
         TEST(a_marker_of_several_megabytes_arrives_whole),
         TEST(lines_can_be_taken_by_the_module),
         TEST(a_callback_that_fails_or_waits_is_told_and_left),

@@ -393,20 +393,24 @@ end
 
 case("a_command_in_a_container_is_made_filled_started_followed_and_removed", function()
     local world = engine { ["/wait"] = '{"StatusCode": 3}', ["/create"] = '{"Id": "c1"}' }
+    world.said = { version = "7" }  -- in $FLOW_OUTPUT
     local record = fake.run("io.kestra.plugin.scripts.shell.Commands", { commands = { "a" },
         containerImage = "img:2", env = { A = fake.secret("x") }, taskRunner = { type = "x.Docker",
             cpu = { cpus = 1.5 }, memory = { memory = "2GB" }, user = "u", killGracePeriod = "PT3S" } },
         world)
     local name = "flowrun-nil-nil"
     same(calls(record), { "GET /images/img%3A2/json", "POST /containers/create",
-        "PUT /containers/" .. name .. "/archive", "POST /containers/" .. name .. "/start",
-        "POST /containers/" .. name .. "/wait", "GET /containers/" .. name .. "/archive",
+        "PUT /containers/" .. name .. "/archive", "PUT /containers/" .. name .. "/archive",
+        "POST /containers/" .. name .. "/start", "POST /containers/" .. name .. "/wait",
+        "GET /containers/" .. name .. "/archive", "GET /containers/" .. name .. "/archive",
         "DELETE /containers/" .. name })
     local body = record.http[2].json
     same(body.Cmd, { "/bin/sh", "-c", "set -e\na" })
     same({ body.Image, body.Entrypoint, body.WorkingDir, body.User }, { "img:2", { "" }, "/task/dir", "u" })
     same({ body.HostConfig.NanoCpus, body.HostConfig.Memory }, { 1500000000, 2147483648 })
-    same({ tostring(body.Env[1]), body.Env[2] }, { "******", "WORKING_DIR=/task/dir" })
+    same({ tostring(body.Env[1]), body.Env[2], body.Env[3] },
+        { "******", "FLOW_OUTPUT=/task/.output-x.d/vars", "WORKING_DIR=/task/dir" })
+    same({ record.taken, record.outputs.vars }, { "/task/.output-x.d/vars", { version = "7" } })
     same(record.exec[1].attach.unix, "/engine.sock")
     same(record.checkpoint.container, name)
     same({ record.outputs.exitCode, record.outputs.taskRunner.containerId }, { 3, "c1" })

@@ -173,6 +173,13 @@ function fake.host(script)
         exists = function(path) return script.files and script.files[path] and "file" or nil end,
         make = function() return true end,
         list = function() return {} end,
+        output_file = function() return "/task/.output-x.d/vars" end,
+        pack_outputs = function() return true end,
+        take_outputs = function(path, vars)
+            for name, said in pairs(script.said or {}) do vars[name] = said end
+            record.taken = path
+            return vars
+        end,
         unpack = function(path) record.unpacked = path return true end,
         pack = function(path, top) record.packed = { path, top } return true end,
         input_files = function(files) record.input_files = files return true end,
