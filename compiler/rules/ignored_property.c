@@ -10,16 +10,16 @@ static void ignored(const Rule *rule, const Property *property, Diags *diags, co
 static void check(const Rule *rule, const Flow *flow, Diags *diags) {
     for (uint32_t i = 0; i < flow->all_tasks.count; i++) {
         const Task *task = flow->all_tasks.items[i];
-        if (task->type == NULL || task->type->exec != EXEC_FLOWABLE) continue;
-        bool is_pause = task_is(task, "flow.Pause") || task_is(task, "flow.ForEachItem");
-        if (!is_pause) {
+        if (task->type == NULL || task->type->exec == EXEC_RUNNABLE) continue;
+        bool is_flowable = task->type->exec == EXEC_FLOWABLE;
+        if (!task_is(task, "flow.Pause")) {
             ignored(rule, task_property(task, STR("timeout")), diags,
-                    "a task that holds others is not timed; set it on the tasks inside");
+                    is_flowable
+                        ? "a task that holds others is not timed; set it on the tasks inside"
+                        : "only a task that does work by itself is timed");
         }
-        if (task_is(task, "flow.WorkingDirectory")) {
-            ignored(rule, task_property(task, STR("cache")), diags,
-                    "flowrun keeps no files from one run to the next; 'taskCache' keeps results");
-        }
+        ignored(rule, task_property(task, STR("taskCache")), diags,
+                "only the results of a task that does work by itself are kept");
     }
 }
 
