@@ -437,14 +437,10 @@ static bool end_at_maximum(Engine *engine, uint32_t number, const char *which) {
     bool is_failure = (node->flags & NODE_FAIL_ON_MAX) != 0 ||
                       (fails.kind != VALUE_NULL && turn_is_true(engine, fails));
     uint32_t passes = run->level->passes;
-    if (!is_failure) {
-        run_set_state_with(engine, number, STATE_RUNNING, count_passes(engine, passes + 1));
-        return true;
-    }
     turn_decide(engine, (Event){.kind = EVENT_TASKSTATE,
                                 .run = run->id,
                                 .state = STATE_RUNNING,
-                                .is_error = true,
+                                .is_error = is_failure,
                                 .text = str_printf(engine->turn.arena, "%s reached after %u passes",
                                                    which, passes),
                                 .value = count_passes(engine, passes + 1)});

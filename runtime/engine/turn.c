@@ -60,7 +60,11 @@ Need turn_need(Engine *engine, uint32_t number, EngineSlot slot, PlanLeaf leaf, 
     if (found != NULL && found->index == slot_turn(engine, run, slot)) {
         *out = found->value;
         if (!found->is_error) return NEED_READY;
-        run_fail(engine, number, found->text);
+        if (slot == SLOT_RUN_IF) {  // it never began: `allowFailure` does not hold for it
+            run_set_state(engine, number, STATE_FAILED, found->text);
+        } else {
+            run_fail(engine, number, found->text);
+        }
         return NEED_FAILED;
     }
     turn_ask(engine, number, slot, leaf);

@@ -52,35 +52,47 @@ static void add_line(Execution *execution, Attempt *attempt, const LogLine *line
     if (execution->log_lines.len >= LOG_PENDING) log_flush(execution);
 }
 
-static void write_lines(Execution *execution, Attempt *attempt, LogLevel level, Str text) {
+// Masked, line by line.
+static void write_lines(Execution *execution, Attempt *attempt, RunLog shown, Str text) {
     const RunObserver *observer = &execution->runtime->options.observer;
-    RunLog shown = {
-        .execution = execution->id,
-        .line = {.time_ms = runtime_now(execution->runtime), .level = level}
-    };
-    if (attempt != NULL) {
-        shown.place = attempt->place;
-        shown.line.task = attempt->task_id;
-        shown.line.run = attempt->run_text;
-        shown.line.attempt = attempt->number;
-    }
-    Str piece = {0};
-    if (text.ptr == NULL) text = STR("");
-    while (log_split(&text, &piece)) {
-        shown.line.message = piece;
+    Arena scratch = {0};
+    Str left = run_mask_text(execution, text, &scratch);
+    if (left.ptr == NULL) left = STR("");
+    shown.execution = execution->id;
+    shown.line.time_ms = runtime_now(execution->runtime);
+    while (log_split(&left, &shown.line.message)) {
         if (execution->planner == NULL) add_line(execution, attempt, &shown.line);
         if (observer->log != NULL) observer->log(observer->self, &shown);
     }
-}
-
-static void masked_lines(Execution *execution, Attempt *attempt, LogLevel level, Str text) {
-    Arena scratch = {0};
-    write_lines(execution, attempt, level, run_mask_text(execution, text, &scratch));
     arena_release(&scratch);
 }
 
+static void attempt_lines(Attempt *attempt, LogLevel level, Str text) {
+    RunLog shown = {
+        .place = attempt->place,
+        .line = {.level = level,
+                 .task = attempt->task_id,
+                 .run = attempt->run_text,
+                 .attempt = attempt->number}
+    };
+    write_lines(attempt->execution, attempt, shown, text);
+}
+
 void execution_log(Execution *execution, LogLevel level, Str message) {
-    masked_lines(execution, NULL, level, message);
+    write_lines(execution, NULL, (RunLog){.line = {.level = level}}, message);
+}
+
+void run_log(Execution *execution, const TaskRunView *view, LogLevel level, Str message) {
+    Arena scratch = {0};
+    char id[33];
+    run_id_print(view->id, id);
+    RunLog shown = {
+        .place = run_place(execution->engine, view->id, &scratch),
+        .line = {
+                 .level = level, .task = view->task, .run = str_from(id), .attempt = view->attempts}
+    };
+    write_lines(execution, NULL, shown, message);
+    arena_release(&scratch);
 }
 
 // What of an attempt's log did not reach the disk before a crash of the machine is in its ENDED.
@@ -170,7 +182,7 @@ static void finish_log(Attempt *attempt, Value more, Arena *arena) {
 static void end_early(Attempt *attempt, State state, Str message, const char *class) {
     Execution *execution = attempt->execution;
     Arena *arena = turn_arena(execution);
-    if (state == STATE_FAILED) masked_lines(execution, attempt, LOG_ERROR, message);
+    if (state == STATE_FAILED) attempt_lines(attempt, LOG_ERROR, message);
     Event *event = report_end(attempt, state, BEGUN_NEVER, message);
     event->error_class = str_from(class);
     event->more = value_map(arena);
@@ -233,7 +245,7 @@ static bool uses_result(Attempt *attempt, Value properties) {
     Value outputs;
     Err err = store_cache_get(execution->runtime->store, &attempt->kept_key, arena, &outputs);
     if (err.code != ERR_NONE || !files_are_there(execution, outputs)) return false;
-    masked_lines(execution, attempt, LOG_INFO, STR("the result of an earlier run is used"));
+    attempt_lines(attempt, LOG_INFO, STR("the result of an earlier run is used"));
     Event *event = report_end(attempt, STATE_SUCCESS, BEGUN_NEVER, (Str){0});
     event->value = outputs;
     event->more = value_map(arena);
@@ -250,7 +262,7 @@ static void host_ended(void *self, HostTask *task, const HostResult *result) {
     Arena *arena = turn_arena(execution);
     State state = state_of(result);
     if (state == STATE_FAILED && result->message.len > 0) {
-        masked_lines(execution, attempt, LOG_ERROR, result->message);
+        attempt_lines(attempt, LOG_ERROR, result->message);
     }
     Event *event = report_end(attempt, state, begun_of(result), result->message);
     event->exit_code = result->exit_code;
@@ -281,7 +293,7 @@ static void host_log(void *self, HostTask *task, int level, Str text) {
     (void)self;
     Attempt *attempt = host_task_user(task);
     LogLevel log_level = level < 0 || level >= LOG_LEVEL_COUNT ? LOG_INFO : (LogLevel)level;
-    masked_lines(attempt->execution, attempt, log_level, text);
+    attempt_lines(attempt, log_level, text);
 }
 
 static Err host_checkpoint(void *self, HostTask *task, Value value) {

@@ -280,9 +280,14 @@ MUST_CHECK Err folder_keep_cache(Execution *execution, const TaskRunView *view, 
 void attempt_free_all(Execution *execution);
 Value run_mask_value(Execution *execution, Value value, Arena *arena);
 Str run_mask_text(Execution *execution, Str text, Arena *arena);
-void log_write(Execution *execution, const Attempt *attempt, LogLevel level, Str text);
 void log_flush(Execution *execution);
+// A line of a task run that has no attempt of its own.
+void run_log(Execution *execution, const TaskRunView *view, LogLevel level, Str message);
 MUST_CHECK Err log_repair(Execution *execution, const Event *event);
+
+// --- notes.c ------------------------------------------------------------------------------------
+
+void notes_take(Execution *execution, const Events *decisions);
 
 // --- child.c ------------------------------------------------------------------------------------
 

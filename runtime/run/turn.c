@@ -399,6 +399,7 @@ static bool decide(Execution *execution, Events *batch) {
         for (uint32_t i = 0; i < decisions.count; i++) {
             *LIST_ADD(&turn->arena, batch, Event) = decisions.items[i];
         }
+        notes_take(execution, &decisions);
         for (uint32_t i = 0; i < actions.count; i++) act_now(execution, &actions.items[i]);
         if (turn->applied == turn->incoming.count) return true;
         int64_t took = runtime->clock->mono_ms(runtime->clock->self) - started;

@@ -133,6 +133,15 @@ static void a_false_run_if_skips(void **state) {
     assert_str_equal(reason.message, STR("unknown variable"));
 }
 
+static void a_run_if_that_fails_is_not_allowed_to(void **state) {
+    Fixture *f = *state;
+    Item *task = add_task(&f->flow, &f->flow.root->body, "a");
+    task->run_if = LEAF("!");
+    task->flags |= NODE_ALLOW_FAILURE;
+    begin(f);
+    finish(f, STATE_FAILED, STR("a FAILED"));
+}
+
 static void the_reason_is_what_failed_first(void **state) {
     (void)state;
     static const struct {
@@ -647,6 +656,7 @@ int main(void) {
         cmocka_unit_test(an_if_takes_a_branch_once),
         cmocka_unit_test(a_switch_takes_the_case_of_its_text),
         TEST(a_false_run_if_skips),
+        TEST(a_run_if_that_fails_is_not_allowed_to),
         TEST(the_reason_is_what_failed_first),
         cmocka_unit_test(foreach_drops_duplicates_and_keys_by_text),
         TEST(foreach_one_by_one_goes_value_by_value),

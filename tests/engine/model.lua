@@ -240,7 +240,7 @@ end
 function Model:need(run, slot, turn)
     local found = value_of(run, slot, turn)
     if found and found.is_error then
-        self:fail(run)
+        if slot == SLOT.RUN_IF then self:set(run, "FAILED") else self:fail(run) end
         return nil
     end
     return found

@@ -75,6 +75,42 @@ tasks:
     same(it.values("after"), ["a.out deep/er/y"])
 
 
+def test_the_log_tells_of_tasks_that_the_engine_does_itself():
+    it = run("""
+tasks:
+  - {id: nap, type: core.flow.Sleep, duration: PT0.05S}
+  - id: until
+    type: core.flow.LoopUntil
+    condition: "{{ false }}"
+    checkFrequency: {interval: PT0.01S, maxIterations: 1}
+    tasks:
+      - {id: pass, type: core.debug.Return, format: x}
+  - {id: logs, type: core.log.Fetch, level: INFO}
+  - id: soft
+    type: core.flow.AllowFailure
+    errors:
+      - {id: seen, type: core.debug.Return, format: "{{ errorLogs() | jq('.[].taskId') | join(' ') }}"}
+    tasks:
+      - id: broken
+        type: core.flow.If
+        condition: "{{ labels.nowhere }}"
+        then:
+          - {id: never, type: core.debug.Return, format: x}
+""")
+    same(it.state, "WARNING")
+    same(it.of("logs")[0]["outputs"]["size"], 2)  # how long it waits; that the maximum is reached
+    same(it.values("seen"), ["broken"])
+
+
+def test_a_condition_to_run_that_fails_is_no_allowed_failure():
+    it = run("""
+tasks:
+  - {id: broken, type: core.debug.Return, format: x, runIf: "{{ labels.nowhere }}", allowFailure: true}
+  - {id: never, type: core.debug.Return, format: x}
+""")
+    same([it.state, it.states("broken"), it.of("broken")[0]["attempts"], it.of("never")], ["FAILED", ["FAILED"], [], []])
+
+
 def test_a_working_directory_without_files_has_an_empty_map():
     it = run("""
 tasks:
