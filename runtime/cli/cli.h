@@ -58,6 +58,7 @@ struct Cli {
     bool has_colour;       // of standard error
     bool is_terminal;      // standard error
     bool has_lost_output;  // standard output could not be written
+    ProcSpared *spared;    // with the outer process
     int started_fd;        // --detach: where the id is told; -1: none
     // Progress.
     Masker *masker;
@@ -110,7 +111,7 @@ MUST_CHECK Err cli_labels(Cli *cli, Value *out);
 // Runs it in the foreground and prints the result; gives the status.
 int cli_foreground(Cli *cli, Runtime *runtime, Execution *execution);
 // Where the artifact may start processes: an outer process that sweeps when this one dies.
-MUST_CHECK Err cli_supervise(const Plan *plan);
+MUST_CHECK Err cli_supervise(Cli *cli, const Plan *plan);
 // The full id of the first argument.
 MUST_CHECK Err cli_find(Cli *cli, Store *store, Str *id);
 // Whether results, on standard output, are coloured.

@@ -45,6 +45,8 @@ Err cli_runtime(Cli *cli, bool read_only, HostMode mode, Runtime **out) {
                               .secrets_path = cli_option_c(cli, "secrets"),
                               .files_folder = cli_option_c(cli, "files"),
                               .observer = cli_observer(cli),
+                              .only_ends = strcmp(cli->command->name, "kill") == 0,
+                              .spared = cli->spared,
                               .context = cli->context};
     Err err = runtime_new(&options, out);
     if (err.code == ERR_NONE) cli->masker = runtime_masker(*out);
@@ -151,9 +153,9 @@ Err cli_labels(Cli *cli, Value *out) {
 
 // --- running ------------------------------------------------------------------------------------
 
-Err cli_supervise(const Plan *plan) {
+Err cli_supervise(Cli *cli, const Plan *plan) {
     for (uint32_t i = 0; i < plan->module_count; i++) {
-        if ((plan->modules[i].effects & EFFECT_EXEC) != 0) return proc_supervise();
+        if ((plan->modules[i].effects & EFFECT_EXEC) != 0) return proc_supervise(&cli->spared);
     }
     return err_none();
 }

@@ -58,7 +58,7 @@ static Err read_context(Cli *cli) {
 }
 
 static int run_now(Cli *cli, const Request *request) {
-    Err err = cli_supervise(&request->artifact.plan);
+    Err err = cli_supervise(cli, &request->artifact.plan);
     Runtime *runtime = NULL;
     if (err.code == ERR_NONE) err = cli_runtime(cli, false, HOST_REAL, &runtime);
     if (err.code != ERR_NONE) {

@@ -94,7 +94,7 @@ static int supervise_for(Cli *cli) {
     if (err.code == ERR_NONE) err = store_get_artifact(store, &row.artifact, &cli->arena, &bytes);
     if (err.code == ERR_NONE) err = run_decode_artifact(bytes, &cli->arena, &artifact);
     store_close(store);
-    if (err.code == ERR_NONE) err = cli_supervise(&artifact.plan);
+    if (err.code == ERR_NONE) err = cli_supervise(cli, &artifact.plan);
     if (err.code == ERR_NONE) return 0;
     return cli_fail_execution(cli, &err);
 }

@@ -36,7 +36,7 @@ static int run(Cli *cli) {
     Value request = value_null();
     err = read_request(cli, &request);
     if (err.code != ERR_NONE) return cli_fail(cli, "input", &err, NULL);
-    err = cli_supervise(&artifact.plan);
+    err = cli_supervise(cli, &artifact.plan);
     Runtime *runtime = NULL;
     if (err.code == ERR_NONE) err = cli_runtime(cli, false, HOST_REAL, &runtime);
     if (err.code != ERR_NONE) {

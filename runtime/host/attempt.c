@@ -77,6 +77,12 @@ static void tell_end(HostTask *task) {
     *at = task->next;
     task->is_over = true;
     workdir_close(task);
+    Value spent = value_list(&task->arena);
+    if (task->kept.len > 0) {
+        value_list_add(&task->arena, spent, value_text(task->kept));
+        bool is_own = task->start.workdir.len == 0 && task->workdir.len > 0;
+        if (is_own) value_list_add(&task->arena, spent, value_text(task->workdir));
+    }
     HostResult result = {
         .is_ok = task->is_ok && !task->is_cancelled,
         .is_killed = task->is_cancelled && !task->is_timeout,
@@ -90,6 +96,8 @@ static void tell_end(HostTask *task) {
         .outputs = task->is_timeout ? value_map(&task->arena) : task->outputs,
         .metrics = task->metrics,
         .effects = task->effects,
+        .is_unknown = task->is_unknown && !task->is_cancelled,
+        .spent = spent,
     };
     task->start.callbacks.ended(task->start.callbacks.self, task, &result);
     if (task->is_starting) {
@@ -369,8 +377,9 @@ static HostTask *task_new(Host *host, const HostStart *start) {
     return task;
 }
 
-// What a WorkingDirectory holds before its first task.
+// What a WorkingDirectory holds before its first task. A process that was kept works in it already.
 static Err lay_out(HostTask *task) {
+    if (value_map_get(task->checkpoint, STR("kept")) != NULL) return err_none();
     const Value *inputs = value_map_get(task->start.shared, STR("inputFiles"));
     const Value *names = value_map_get(task->start.shared, STR("namespaceFiles"));
     uint32_t count = 0;

@@ -9,10 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/codec.h"
 #include "base/crypto.h"
 #include "base/file.h"
 #include "value/convert.h"
 #include "value/time.h"
+
+#define OUTPUT_OF_KEPT "vars"  // in its folder
 
 typedef struct ExecStream {
     Exec *exec;
@@ -39,6 +42,7 @@ struct Exec {
     bool has_callback;
     Buffer scratch;
     bool is_planned;
+    Kept *kept;  // a process that outlives this one
     // Of a container instead of a process.
     Attach *attach;
     int64_t skip;  // lines that were logged before
@@ -235,6 +239,11 @@ void exec_end(Exec *exec, Str message, Str error_class) {
     wait_done(&exec->wait);
 }
 
+static void tell_survivors(HostTask *task, uint32_t count, Arena *arena) {
+    host_task_log(task, LOG_WARN,
+                  str_printf(arena, "%u processes of another user could not be ended", count));
+}
+
 static void on_starting(void *self, const ProcIdentity *identity) {
     const Exec *exec = self;
     journal_intent(exec->wait.task->host, identity);
@@ -244,11 +253,7 @@ static void on_ended(void *self, const ProcEnd *end) {
     Exec *exec = self;
     HostTask *task = exec->wait.task;
     end_streams(exec);
-    if (end->survivors > 0) {
-        Str text = str_printf(&exec->wait.arena, "%u processes of another user could not be ended",
-                              end->survivors);
-        host_task_log(task, LOG_WARN, text);
-    }
+    if (end->survivors > 0) tell_survivors(task, end->survivors, &exec->wait.arena);
     if (exec->output_file.len > 0) {
         output_file_take(task, exec->output_file, &exec->wait.arena, exec->vars);
     }
@@ -260,9 +265,67 @@ static void on_ended(void *self, const ProcEnd *end) {
     wait_done(&exec->wait);
 }
 
+// --- kept processes -----------------------------------------------------------------------------
+
+// In the keeper, a copy of this process: what it writes down is masked.
+static void filter_kept(void *self, ProcStream kind, Str bytes, bool is_end, Buffer *out) {
+    Exec *exec = self;
+    MaskStream *mask = &exec->streams[kind].mask;
+    if (is_end) {
+        mask_stream_end(mask, out);
+    } else {
+        mask_stream_add(mask, bytes, out);
+    }
+}
+
+static void on_kept_bytes(void *self, ProcStream kind, Str bytes) {
+    exec_feed(self, kind, bytes);
+}
+
+static void fail_kept(Exec *exec, Str message, const char *error_class) {
+    exec->failure = message;
+    exec->failure_class = str_from(error_class);
+}
+
+static void on_kept_ended(void *self, const KeptEnd *end) {
+    Exec *exec = self;
+    HostTask *task = exec->wait.task;
+    Arena *arena = &exec->wait.arena;
+    exec->kept = NULL;
+    end_streams(exec);
+    exec->has_ended = true;
+    if (!end->is_known) {
+        task->is_unknown = end->has_begun;
+        fail_kept(exec,
+                  end->has_begun
+                      ? STR("the keeper of the process was ended from outside, so nobody "
+                            "knows how the process ended")
+                      : STR("the process could not be started: its keeper found no place "
+                            "to write to; look for free space in the state directory"),
+                  end->has_begun ? "ambiguous" : "permanent");
+    } else if (end->failure.code != ERR_NONE) {
+        fail_kept(exec, str_dup(arena, str_from(end->failure.text)), "permanent");
+    } else {
+        output_file_take(task, exec->output_file, arena, exec->vars);
+        exec->end = end->process;
+        task->exit_code = end->process.code;
+    }
+    if (end->process.survivors > 0) tell_survivors(task, end->process.survivors, arena);
+    if (end->lost > 0) {
+        host_task_log(task, LOG_WARN,
+                      str_printf(arena, "the disk was full: %llu bytes of the output are lost",
+                                 (unsigned long long)end->lost));
+    }
+    wait_done(&exec->wait);
+}
+
 static bool exec_cancel(Wait *wait) {
     Exec *exec = (Exec *)wait;
     attach_cancel(exec->attach);
+    if (exec->kept != NULL) {
+        keep_stop(exec->kept);
+        return false;
+    }
     if (exec->proc == NULL) return true;
     proc_stop(exec->proc, exec->grace_ms);
     return false;
@@ -273,6 +336,7 @@ static void exec_release(Wait *wait) {
     if (wait->task->host->net != NULL) attach_cancel(exec->attach);
     // Where the host is being freed its own Procs are gone already.
     if (exec->proc != NULL && wait->task->host->procs != NULL) proc_abandon(exec->proc);
+    keep_leave(exec->kept);
     for (int i = 0; i < 2; i++) {
         mask_stream_release(&exec->streams[i].mask);
         lines_release(&exec->streams[i].lines);
@@ -496,6 +560,87 @@ static Err input_of(HostTask *task, Value fields, Arena *arena, ProcStart *start
     return reveal(task, *input, arena, &start->script);
 }
 
+// The name of the folder is a checkpoint before anything is started, so that after a crash it is
+// known where to look.
+static Err start_kept(Exec *exec, Procs *procs, const ProcStart *process, Str folder) {
+    HostTask *task = exec->wait.task;
+    const HostCallbacks *callbacks = &task->start.callbacks;
+    Arena *arena = &exec->wait.arena;
+    Value checkpoint = value_map(arena);
+    int64_t logged = callbacks->logged == NULL ? 0 : callbacks->logged(callbacks->self, task);
+    value_map_set(arena, checkpoint, STR("kept"), value_text(path_name(folder)));
+    value_map_set(arena, checkpoint, STR("logged"), value_int(logged));
+    TRY(callbacks->checkpoint(callbacks->self, task, checkpoint));
+    task->kept = str_dup(&task->arena, folder);
+    KeepStart start = {.process = *process,
+                       .folder = str_to_c(arena, folder),
+                       .grace_ms = exec->grace_ms,
+                       .filter = filter_kept,
+                       .self = exec};
+    KeptCallbacks kept = {.bytes = on_kept_bytes, .ended = on_kept_ended, .self = exec};
+    return keep_start(procs, &start, &kept, &exec->kept);
+}
+
+// What is at `folder`, of an attempt before a crash. False where it never began.
+static Err find_kept(Exec *exec, Str name, bool *is_there) {
+    HostTask *task = exec->wait.task;
+    const HostCallbacks *callbacks = &task->start.callbacks;
+    Arena *arena = &exec->wait.arena;
+    Procs *procs = NULL;
+    *is_there = false;
+    if (str_find_char(name, '/', 0) != STR_NOT_FOUND) {
+        return err_make(ERR_INPUT, "the checkpoint names no kept process");
+    }
+    TRY(host_procs(task->host, &procs));
+    Str folder = path_join(arena, task->host->options.work_folder, name);
+    exec->output_file = path_join(arena, folder, STR(OUTPUT_OF_KEPT));
+    KeepStart start = {.folder = str_to_c(arena, folder), .grace_ms = exec->grace_ms};
+    KeptCallbacks kept = {.bytes = on_kept_bytes, .ended = on_kept_ended, .self = exec};
+    TRY(keep_attach(procs, &start, &kept, &exec->kept));
+    if (exec->kept == NULL) return dir_remove(start.folder);
+    *is_there = true;
+    task->kept = str_dup(&task->arena, folder);
+    task->goes_on = task->has_begun = true;
+    TRY(workdir_open(task));
+    if (callbacks->skip == NULL || callbacks->logged == NULL) return err_none();
+    int64_t before = value_map_get_int(task->checkpoint, STR("logged"), 0);
+    callbacks->skip(callbacks->self, task, callbacks->logged(callbacks->self, task) - before);
+    return err_none();
+}
+
+// host.exec{kept = name, on_line, grace}: of the process that a checkpoint names; false where it
+// never began.
+static int go_on(lua_State *L, Exec *exec, Str name) {
+    bool is_there = false;
+    Err err = find_kept(exec, name, &is_there);
+    if (err.code == ERR_NONE && is_there) return wait_for(L, &exec->wait);
+    if (exec->kept != NULL) keep_leave(exec->kept);
+    exec->kept = NULL;
+    wait_drop(&exec->wait);
+    if (err.code != ERR_NONE) return push_failure(L, &err, "permanent");
+    lua_pushboolean(L, 0);
+    return 1;
+}
+
+static bool is_kept(const Exec *exec, Value fields) {
+    const HostTask *task = exec->wait.task;
+    return value_map_get_bool(fields, STR("keep"), false) && task->host->options.can_keep &&
+           task->start.callbacks.checkpoint != NULL && exec->collect < 0;
+}
+
+static Err kept_folder(Exec *exec, Arena *arena, Str *folder) {
+    HostTask *task = exec->wait.task;
+    uint8_t bytes[4];
+    Buffer name = {0};
+    random_bytes(bytes, sizeof bytes);
+    buffer_printf(&name, ".kept-" STR_FMT "-%d-", STR_ARG(task->start.run_id),
+                  (int)task->start.attempt);
+    hex_encode(&name, bytes, sizeof bytes);
+    *folder = path_join(arena, task->host->options.work_folder, buffer_str(&name));
+    buffer_release(&name);
+    return dir_make(str_to_c(arena, *folder), 0700);
+}
+
 static Err start_process(Exec *exec, Value fields) {
     HostTask *task = exec->wait.task;
     Arena *arena = &exec->wait.arena;
@@ -504,7 +649,12 @@ static Err start_process(Exec *exec, Value fields) {
     Str folder = {0};
     Procs *procs = NULL;
     TRY(make_command(task, fields, arena, &command));
-    if (exec->markers && exec->collect < 0) {
+    Str folder_of_kept = {0};
+    if (is_kept(exec, fields)) {
+        TRY(kept_folder(exec, arena, &folder_of_kept));
+        exec->output_file = path_join(arena, folder_of_kept, STR(OUTPUT_OF_KEPT));
+        TRY(output_file_empty(exec->output_file, arena));
+    } else if (exec->markers && exec->collect < 0) {
         TRY(output_file_make(task, arena, &exec->output_file));
     }
     TRY(make_env(task, fields, exec->output_file, arena, &start.env));
@@ -519,7 +669,7 @@ static Err start_process(Exec *exec, Value fields) {
         start.script = command.script;
         start.has_script = true;
     }
-    start.keep = value_map_get_bool(fields, STR("keep"), false);
+    if (folder_of_kept.len > 0) return start_kept(exec, procs, &start, folder_of_kept);
     start.callbacks = (ProcCallbacks){
         .starting = on_starting, .bytes = on_bytes, .ended = on_ended, .self = exec};
     TRY(proc_start(procs, &start, &exec->proc));
@@ -540,10 +690,10 @@ static void set_callback(lua_State *L, Exec *exec) {
 }
 
 int api_exec(lua_State *L) {
-    static const char *const known[] = {"argv",    "script", "interpreter",  "env",   "cwd",
-                                        "on_line", "log",    "stdout_limit", "keep",  "markers",
-                                        "runner",  "image",  "grace",        "stdin", "attach",
-                                        "skip",    NULL};
+    static const char *const known[] = {
+        "argv",  "script",       "interpreter", "env",     "cwd",    "on_line",
+        "log",   "stdout_limit", "keep",        "markers", "runner", "image",
+        "grace", "stdin",        "attach",      "skip",    "kept",   NULL};
     HostTask *task = call_begin(L);
     lua_settop(L, 1);
     Exec *exec = (Exec *)wait_new(L, sizeof *exec);
@@ -569,6 +719,8 @@ int api_exec(lua_State *L) {
     int64_t least = task->host->options.grace_ms;
     exec->grace_ms = grace > least ? grace : least;
     exec->skip = value_map_get_int(fields, STR("skip"), 0);
+    Str kept = value_map_get_text(fields, STR("kept"), (Str){0});
+    if (kept.len > 0) return go_on(L, exec, kept);
     const Value *attach = value_map_get(fields, STR("attach"));
     Err err = check_runner(task, fields);
     if (err.code == ERR_NONE) err = workdir_open(task);

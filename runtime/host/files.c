@@ -223,9 +223,9 @@ Err workdir_open(HostTask *task) {
         path = path_join(arena, options->work_folder, id.len > 0 ? id : STR("task"));
     }
     const char *name = str_to_c(arena, path);
-    if (!is_own || !make_own(task->host, name)) {
+    if (!is_own || task->goes_on || !make_own(task->host, name)) {
         // Of an attempt that a crash has ended.
-        if (is_own) TRY(dir_remove(name));
+        if (is_own && !task->goes_on) TRY(dir_remove(name));
         TRY(dir_make(name, 0700));
     }
     int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (is_own ? O_NOFOLLOW : 0));
@@ -240,7 +240,7 @@ Err workdir_open(HostTask *task) {
 void workdir_close(HostTask *task) {
     if (task->workdir_fd < 0) return;
     Host *host = task->host;
-    bool is_own = task->start.workdir.len == 0;
+    bool is_own = task->start.workdir.len == 0 && task->kept.len == 0;
     const char *name = str_to_c(&task->arena, task->workdir);
     bool is_kept = is_own && host->spare_folder == NULL && is_as_made(task->workdir_fd, name);
     close(task->workdir_fd);

@@ -58,6 +58,7 @@ typedef struct HostOptions {
     Str const *allowed_paths;  // for file:///
     uint32_t allowed_path_count;
     bool allows_volumes;  // of containers, as tasks ask for them
+    bool can_keep;        // processes may outlive this one: somebody can go on with them
     Value handlers;  // of external types: a map from prefix to {command, env} or {url}, or null
 } HostOptions;
 
@@ -77,6 +78,8 @@ typedef struct HostResult {
     Value outputs;           // a map; secrets as recipes
     Value metrics;           // list of {name, type, value, tags}
     Value effects;           // list of effect descriptions, masked
+    bool is_unknown;  // a kept process ended, and nobody knows how: neither a success nor a failure
+    Value spent;      // list of folders to be removed once the result is durable
 } HostResult;
 
 typedef struct HostCallbacks {
@@ -84,6 +87,10 @@ typedef struct HostCallbacks {
     void (*log)(void *self, HostTask *task, int level, Str text);
     // Must make it durable before it returns.
     Err (*checkpoint)(void *self, HostTask *task, Value value);
+    // Lines that the attempt has logged so far, in earlier processes too. NULL: not known.
+    int64_t (*logged)(void *self, HostTask *task);
+    // So many lines from now on are in the log already.
+    void (*skip)(void *self, HostTask *task, int64_t lines);
     // The template that the task renders for items, over one; *out is in `arena`. NULL: none.
     Err (*item)(void *self, HostTask *task, Value item, Arena *arena, Value *out);
     // Exactly once per host_start; the task is gone afterwards.

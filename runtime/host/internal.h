@@ -102,6 +102,10 @@ struct HostTask {
     bool may_read;  // plan --plan=live: requests that only read are performed
     uint32_t busy;  // calls that still need the task
     bool has_begun;
+    Str kept;      // folder of a kept process; empty: none. It and the working directory stay
+                   // until the result is durable
+    bool goes_on;  // the working directory is that of an attempt before
+    bool is_unknown;
     int32_t exit_code;
     // How it ended.
     bool is_ok;
@@ -236,6 +240,7 @@ MUST_CHECK Err workdir_unpack(HostTask *task, Str archive, int to, Arena *arena)
 // An empty file for the outputs of a command, of this attempt: its absolute path. It is beside the
 // working directory, not in it: `git clone … .` wants an empty one.
 MUST_CHECK Err output_file_make(HostTask *task, Arena *arena, Str *path);
+MUST_CHECK Err output_file_empty(Str path, Arena *arena);
 // Adds what it says to `vars` (in `arena`) and removes it; what cannot be read is told in the log.
 void output_file_take(HostTask *task, Str path, Arena *arena, Value vars);
 int wd_output_file(lua_State *L);

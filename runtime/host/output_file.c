@@ -158,7 +158,7 @@ static void read_all(HostTask *task, Str text, Arena *arena, Arena *scratch, Val
 // --- the file -----------------------------------------------------------------------------------
 
 // One that an attempt before left behind is emptied.
-static Err make_file(Str path, Arena *arena) {
+Err output_file_empty(Str path, Arena *arena) {
     int fd = open(str_to_c(arena, path),
                   O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (fd < 0) return err_system("cannot make '" STR_FMT "' ($FLOW_OUTPUT)", STR_ARG(path));
@@ -175,7 +175,7 @@ static Str path_of(const HostTask *task, Arena *arena) {
 Err output_file_make(HostTask *task, Arena *arena, Str *path) {
     TRY(workdir_open(task));  // and so the folder above
     *path = path_of(task, arena);
-    return make_file(*path, arena);
+    return output_file_empty(*path, arena);
 }
 
 static Err read_file(Str path, Arena *scratch, Str *text) {
@@ -207,7 +207,8 @@ void output_file_take(HostTask *task, Str path, Arena *arena, Value vars) {
             task, LOG_WARN,
             str_printf(&scratch, "$FLOW_OUTPUT is not read, nothing of it is taken: %s", err.text));
     }
-    unlink(str_to_c(&scratch, path));
+    // That of a kept process stays until the result is durable.
+    if (task->kept.len == 0) unlink(str_to_c(&scratch, path));
     arena_release(&scratch);
 }
 
@@ -222,7 +223,7 @@ int wd_output_file(lua_State *L) {
     Str path = path_join(arena, folder, STR("vars"));
     if (err.code == ERR_NONE) err = dir_remove(str_to_c(arena, folder));
     if (err.code == ERR_NONE) err = dir_make(str_to_c(arena, folder), 0700);
-    if (err.code == ERR_NONE) err = make_file(path, arena);
+    if (err.code == ERR_NONE) err = output_file_empty(path, arena);
     if (err.code != ERR_NONE) return push_failure(L, &err, "permanent");
     push_str(L, path);
     return 1;

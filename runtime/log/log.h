@@ -49,6 +49,8 @@ MUST_CHECK Err log_file_open(const char *path, LogFile **out);
 void log_file_close(LogFile *file);  // NULL is fine
 MUST_CHECK Err log_file_add(LogFile *file, Str lines);
 int64_t log_file_size(const LogFile *file);
+// How often a text of at most 256 bytes is in it.
+int64_t log_file_count(const LogFile *file, Str text);
 int log_file_fd(const LogFile *file);
 const char *log_file_path(const LogFile *file);
 

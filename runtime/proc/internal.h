@@ -2,6 +2,7 @@
 #ifndef FLOW_PROC_INTERNAL_H
 #define FLOW_PROC_INTERNAL_H
 
+#include "base/attributes.h"
 #include "proc/proc.h"
 
 typedef struct ProcEntry {
@@ -59,5 +60,35 @@ uint32_t group_kill(ProcGroup *group, ProcTable *table);
 bool cgroup_kill(const ProcTable *table);
 // Reaps the members that are zombies and children of this process, but for `except`.
 void group_reap(const ProcTable *table, pid_t except);
+
+// --- keepers (keeper.c, kept.c) -----------------------------------------------------------------
+
+#define KEEP_CLAIM    "claim"
+#define KEEP_PROCESS  "process"
+#define KEEP_OUTPUT   "output"
+#define KEEP_END      "end"
+#define KEEP_GIVEN_UP "given up"  // a claim that no child will begin
+
+enum { KEEP_FRAME_HEAD = 5 };
+
+// Makes the claim `text`, durably; *is_ours is false where there is one.
+MUST_CHECK Err keep_claim(int folder, Str text, bool *is_ours);
+// In the copy: does not return.
+NO_RETURN void keeper_run(const KeepStart *start, ProcSpared *spared, int folder);
+
+MUST_CHECK Err proc_spared_new(ProcSpared **out);
+// False where there is no room. NULL: nobody sweeps, which is true.
+bool spared_add(ProcSpared *spared, pid_t pid, uint64_t start);
+void spared_remove(ProcSpared *spared, pid_t pid);
+bool spared_has(const ProcSpared *spared, const ProcEntry *entry);
+
+Loop *procs_loop(const Procs *procs);
+char *procs_scratch(const Procs *procs);  // PROC_READ_BYTES
+ProcSpared *procs_spared(const Procs *procs);
+// A keeper is a child of ours and no child's orphan.
+void procs_spare(Procs *procs, pid_t pid);
+void procs_unspare(Procs *procs, pid_t pid);
+
+enum { PROC_READ_BYTES = 64 << 10 };
 
 #endif

@@ -22,7 +22,6 @@
 #include "proc/internal.h"
 
 enum {
-    READ_BYTES = 64 << 10,
     READS_PER_ROUND = 8,  // of one stream, so that others have their turn
     DRAIN_MS = 2000,
     LEFT_OVER_MS = 500,
@@ -49,7 +48,7 @@ struct Proc {
     ProcGroup group;
     ProcCallbacks callbacks;
     Phase phase;
-    bool keep, main_ended, was_stopped;
+    bool main_ended, was_stopped;
     int pidfd;
     LoopWatch *pid_watch;
     LoopTimer *timer;       // of the phase
@@ -65,7 +64,10 @@ struct Procs {
     Proc *first;
     LoopTimer *reaper;
     ProcTable table;
-    char *bytes;  // READ_BYTES, for all streams
+    char *bytes;  // PROC_READ_BYTES, for all streams
+    ProcSpared *spared;
+    pid_t *keepers;  // children of ours
+    uint32_t keeper_count, keeper_capacity;
     char boot[37];
     enum { TICKS_UNKNOWN, TICKS_AGREE, TICKS_DIFFER } ticks;  // see note_start
 };
@@ -233,9 +235,17 @@ static void proc_free(Proc *proc) {
     heap_free(proc);
 }
 
+static bool is_keeper(const Procs *procs, pid_t pid) {
+    for (uint32_t i = 0; i < procs->keeper_count; i++) {
+        if (procs->keepers[i] == pid) return true;
+    }
+    return false;
+}
+
 // An orphan without a mark is of the only child it can be of.
 static bool owns_orphan(void *self, const ProcEntry *entry) {
     const Proc *proc = self;
+    if (is_keeper(proc->procs, entry->pid)) return false;
     for (const Proc *other = proc->procs->first; other != NULL; other = other->next) {
         if (entry->pid == other->group.identity.pid) return false;
         if (other != proc && other->group.identity.start <= entry->start) return false;
@@ -330,7 +340,6 @@ Err proc_start(Procs *procs, const ProcStart *start, Proc **out) {
     Proc *proc = heap_alloc(1, sizeof *proc);
     proc->procs = procs;
     proc->callbacks = start->callbacks;
-    proc->keep = start->keep;
     proc->pidfd = -1;
     proc->group.owns_orphan = owns_orphan;
     proc->group.self = proc;
@@ -382,7 +391,7 @@ static bool read_stream(Stream *stream, int rounds) {
     Procs *procs = stream->proc->procs;
     const ProcCallbacks *callbacks = &stream->proc->callbacks;
     for (int i = 0; i < rounds; i++) {
-        ssize_t got = read(stream->fd, procs->bytes, READ_BYTES);
+        ssize_t got = read(stream->fd, procs->bytes, PROC_READ_BYTES);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return errno == EAGAIN;
         if (got == 0) return false;
@@ -396,7 +405,7 @@ static bool read_stream(Stream *stream, int rounds) {
         }
         wipe(procs->bytes, bytes.len);  // not masked yet
         if (is_taken) continue;
-        if (got < READ_BYTES) return true;
+        if (got < PROC_READ_BYTES) return true;
     }
     return true;
 }
@@ -428,7 +437,7 @@ static size_t count_orphans(Procs *procs) {
         for (const Proc *proc = procs->first; proc != NULL; proc = proc->next) {
             if (proc->group.identity.pid == pids[i] && !proc->main_ended) is_main = true;
         }
-        if (is_main || getsid(pids[i]) == session) continue;
+        if (is_main || is_keeper(procs, pids[i]) || getsid(pids[i]) == session) continue;
         siginfo_t ended = {0};
         waitid(P_PID, (id_t)pids[i], &ended, WEXITED | WNOHANG);
         if (ended.si_pid == 0) left++;
@@ -493,10 +502,6 @@ static bool has_left_over(Proc *proc) {
 
 // Both streams are at their end, or the time for that is over.
 static void drained(Proc *proc) {
-    if (proc->keep && !proc->was_stopped) {
-        finish(proc);
-        return;
-    }
     if (!has_left_over(proc)) {
         finish(proc);
         return;
@@ -618,7 +623,7 @@ Err procs_new(Loop *loop, const ProcSeam *seam, Procs **out) {
     procs->seam = seam != NULL ? *seam : (ProcSeam){launch_system, NULL};
     procs->reaper = loop_timer_new(loop, reap_orphans, procs);
     loop_timer_set_background(procs->reaper);
-    procs->bytes = heap_alloc(READ_BYTES, 1);
+    procs->bytes = heap_alloc(PROC_READ_BYTES, 1);
     read_boot_id(procs->boot);
     *out = procs;
     return err_none();
@@ -641,11 +646,12 @@ void procs_free(Procs *procs) {
         procs->first = proc->next;
         proc_free(proc);
     }
-    // What was kept by a child that has ended.
+    // What a child has left that has ended.
     pid_t pids[CHILDREN_MAX];
     size_t count = children_of_self(pids, CHILDREN_MAX);
     for (size_t i = 0; count != SIZE_MAX && i < count; i++) {
         ProcEntry entry = {0};
+        if (is_keeper(procs, pids[i])) continue;
         if (!table_read(pids[i], &entry) || entry.session == getsid(0)) continue;
         ProcGroup group = {
             .identity = {.pid = entry.session, .start = entry.start}
@@ -658,7 +664,43 @@ void procs_free(Procs *procs) {
     loop_timer_free(procs->reaper);
     table_release(&procs->table);
     heap_free(procs->bytes);
+    heap_free(procs->keepers);
     heap_free(procs);
+}
+
+// --- keepers ------------------------------------------------------------------------------------
+
+void procs_set_spared(Procs *procs, ProcSpared *spared) {
+    procs->spared = spared;
+}
+
+ProcSpared *procs_spared(const Procs *procs) {
+    return procs->spared;
+}
+
+Loop *procs_loop(const Procs *procs) {
+    return procs->loop;
+}
+
+char *procs_scratch(const Procs *procs) {
+    return procs->bytes;
+}
+
+void procs_spare(Procs *procs, pid_t pid) {
+    if (procs->keeper_count == procs->keeper_capacity) {
+        procs->keeper_capacity = arena_next_capacity(procs->keeper_count);
+        procs->keepers =
+            heap_resize(procs->keepers, procs->keeper_capacity, sizeof *procs->keepers);
+    }
+    procs->keepers[procs->keeper_count++] = pid;
+}
+
+void procs_unspare(Procs *procs, pid_t pid) {
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < procs->keeper_count; i++) {
+        if (procs->keepers[i] != pid) procs->keepers[left++] = procs->keepers[i];
+    }
+    procs->keeper_count = left;
 }
 
 uint32_t procs_running(const Procs *procs) {

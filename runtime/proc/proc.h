@@ -3,10 +3,11 @@
 // Every child gets a session of its own, standard input from /dev/null, and its two output streams
 // read as they come: lines are handed out, nothing is collected, memory is constant. It has ended
 // when its main process has ended, even where a descendant keeps the pipe open; what is left of it
-// is ended then, too, unless it was asked to be kept. Stopping is TERM to everything that descends
-// from it, a grace time, then KILL, however it tried to get away: the engine process is a child
-// subreaper, so an orphan becomes its child and is found in /proc by session, by parent, or by the
-// mark in its environment. Only what another user runs (sudo) can survive; it is counted.
+// is ended then, too. A child that must outlive this process has a keeper (below). Stopping is TERM
+// to everything that descends from it, a grace time, then KILL, however it tried to get away: the
+// engine process is a child subreaper, so an orphan becomes its child and is found in /proc by
+// session, by parent, or by the mark in its environment. Only what another user runs (sudo) can
+// survive; it is counted.
 //
 // libuv's process support is not used: it reaps pids it does not own and leaves adopted orphans.
 #ifndef FLOW_PROC_PROC_H
@@ -137,7 +138,6 @@ typedef struct ProcStart {
     Str script;
     bool has_script;
     bool is_input;  // the text is the standard input instead, which is empty otherwise
-    bool keep;      // descendants may go on after the main process ended, until procs_free
     ProcCallbacks callbacks;
 } ProcStart;
 
@@ -161,12 +161,64 @@ MUST_CHECK Err proc_find(const char *program, const char *const *env, const char
 MUST_CHECK Err proc_script_argv(const Str *interpreter, uint32_t count, Arena *arena, Str **argv,
                                 uint32_t *argv_count);
 
+// --- children that outlive the engine -----------------------------------------------------------
+
+// A kept child belongs to a keeper, a copy of this process that lives on when this one is killed:
+// it writes what the child prints, and how it ended, to files in a folder. This process reads them;
+// a later one finds the keeper again. There is never a second child: who begins has made a claim
+// that only one can make.
+
+typedef struct Kept Kept;
+// Keepers that the outer process leaves alone when it sweeps.
+typedef struct ProcSpared ProcSpared;
+
+typedef struct KeepStart {
+    ProcStart process;   // without callbacks
+    const char *folder;  // of the keeper's files, made by the caller; removed by whoever no longer
+                         // needs the result
+    int64_t grace_ms;    // between TERM and KILL
+    // What may be written of the bytes, appended to `out`; called in the keeper. NULL: all.
+    void (*filter)(void *self, ProcStream stream, Str bytes, bool is_end, Buffer *out);
+    void *self;
+} KeepStart;
+
+typedef struct KeptEnd {
+    bool is_known;   // else the keeper was killed, and nobody knows how the child ended
+    bool has_begun;  // false: there was no child and there will be none
+    bool was_stopped;
+    Err failure;      // the child could not be started
+    ProcEnd process;  // where it could; its counts of bytes and lines are not kept
+    uint64_t lost;    // bytes of output that could not be written
+} KeptEnd;
+
+typedef struct KeptCallbacks {
+    void (*bytes)(void *self, ProcStream stream, Str bytes);  // from the first one on
+    void (*ended)(void *self, const KeptEnd *end);            // exactly once; the Kept is gone then
+    void *self;
+} KeptCallbacks;
+
+// The texts of `start` are used by the copy, at once. A missing program and the like come as an
+// end.
+MUST_CHECK Err keep_start(Procs *procs, const KeepStart *start, const KeptCallbacks *callbacks,
+                          Kept **out);
+// Of an earlier process, by folder and grace time of `start`. *out is NULL where it never began and
+// never will; else its output is read from the beginning, and its end follows.
+MUST_CHECK Err keep_attach(Procs *procs, const KeepStart *start, const KeptCallbacks *callbacks,
+                           Kept **out);
+// As proc_stop.
+void keep_stop(Kept *kept);
+// Nothing more of it is read; it goes on. NULL is fine.
+void keep_leave(Kept *kept);
+// Shared with the outer process; NULL where there is none.
+void procs_set_spared(Procs *procs, ProcSpared *spared);
+
 // --- the outer process --------------------------------------------------------------------------
 
 // Forks. Returns in the inner process, which goes on as the engine. The outer one never returns: it
 // is a subreaper, passes on signals that are sent to it alone (those of a terminal reach both), and
-// when the inner process ends, kills everything that descends from it and ends the same way. The
-// inner process may see one interrupt twice within 100 ms. Call before there are threads.
-MUST_CHECK Err proc_supervise(void);
+// when the inner process ends, kills everything that descends from it, but for keepers and what is
+// theirs, and ends the same way. The inner process may see one interrupt twice within 100 ms. Call
+// before there are threads. *spared is for procs_set_spared.
+MUST_CHECK Err proc_supervise(ProcSpared **spared);
 
 #endif

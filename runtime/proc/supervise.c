@@ -16,31 +16,41 @@ enum { SWEEP_ROUNDS = 500, SWEEP_PAUSE_MS = 10 };
 
 static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
 
-// Kills all that descends from this process until nothing is left.
-static void sweep_all(void) {
+// Marks what descends from this process, but for keepers and what descends from them.
+static uint32_t mark_members(ProcTable *table, const ProcSpared *spared) {
+    uint32_t count = 0;
+    pid_t self = getpid();
+    for (uint32_t i = 0; i < table->count; i++) table->items[i].is_member = false;
+    for (bool grew = true; grew;) {
+        grew = false;
+        for (uint32_t i = 0; i < table->count; i++) {
+            ProcEntry *entry = &table->items[i];
+            if (entry->is_member || spared_has(spared, entry)) continue;
+            bool is_below = entry->parent == self;
+            for (uint32_t j = 0; !is_below && j < table->count; j++) {
+                is_below = table->items[j].is_member && table->items[j].pid == entry->parent;
+            }
+            if (!is_below) continue;
+            entry->is_member = grew = true;
+            if (entry->state != 'Z') count++;
+        }
+    }
+    return count;
+}
+
+// Kills them until nothing is left: frozen in the first rounds, killed from the third on, so that
+// nothing forks away between.
+static void sweep_all(const ProcSpared *spared) {
     ProcTable table = {0};
-    for (int round = 0; round < SWEEP_ROUNDS; round++) {
+    int empty = 0;
+    for (int round = 0; round < SWEEP_ROUNDS && empty < 2; round++) {
         pid_t reaped = 0;
         while ((reaped = waitpid(-1, NULL, WNOHANG)) > 0) {
         }
         if (reaped < 0 && errno == ECHILD) break;  // no child, so no descendant either
         Err err = table_scan(&table);
         if (err.code != ERR_NONE) break;
-        pid_t self = getpid();
-        for (uint32_t i = 0; i < table.count; i++) {
-            table.items[i].is_member = table.items[i].parent == self;
-        }
-        for (bool grew = true; grew;) {
-            grew = false;
-            for (uint32_t i = 0; i < table.count; i++) {
-                for (uint32_t j = 0; !table.items[i].is_member && j < table.count; j++) {
-                    if (!table.items[j].is_member) continue;
-                    if (table.items[j].pid != table.items[i].parent) continue;
-                    table.items[i].is_member = grew = true;
-                }
-            }
-        }
-        // Frozen in the first rounds, killed from the third on: nothing forks away between.
+        empty = mark_members(&table, spared) == 0 ? empty + 1 : 0;
         for (uint32_t i = 0; i < table.count; i++) {
             if (table.items[i].is_member) {
                 entry_signal(&table.items[i], round < 2 ? SIGSTOP : SIGKILL);
@@ -65,7 +75,7 @@ NO_RETURN static void end_like(int status) {
     _exit(128 + number);
 }
 
-NO_RETURN static void watch_over(pid_t inner, const sigset_t *wanted) {
+NO_RETURN static void watch_over(pid_t inner, const sigset_t *wanted, const ProcSpared *spared) {
     for (;;) {
         siginfo_t got = {0};
         int number = sigwaitinfo(wanted, &got);
@@ -85,12 +95,13 @@ NO_RETURN static void watch_over(pid_t inner, const sigset_t *wanted) {
             inner_status = status;
         }
         if (!is_over) continue;
-        sweep_all();
+        sweep_all(spared);
         end_like(inner_status);
     }
 }
 
-Err proc_supervise(void) {
+Err proc_supervise(ProcSpared **spared) {
+    TRY(proc_spared_new(spared));
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
         return err_system("cannot become the reaper of orphaned processes");
     }
@@ -108,7 +119,7 @@ Err proc_supervise(void) {
     sigprocmask(SIG_BLOCK, &wanted, &before);
     pid_t outer = getpid();
     pid_t inner = fork();
-    if (inner > 0) watch_over(inner, &wanted);
+    if (inner > 0) watch_over(inner, &wanted, *spared);
     if (inner == 0) {
         // The user knows one process: a kill -9 of it is a kill -9 of the engine. What the engine
         // had started is recorded and ended by the next start.

@@ -52,15 +52,31 @@ static void add_line(Execution *execution, Attempt *attempt, const LogLine *line
     if (execution->log_lines.len >= LOG_PENDING) log_flush(execution);
 }
 
+// Those of the attempt that the file has.
+static int64_t count_lines(const Execution *execution, const Attempt *attempt) {
+    Arena scratch = {0};
+    Str mark = str_printf(&scratch, "\"taskRunId\":\"" STR_FMT "\",\"attempt\":%d,",
+                          STR_ARG(attempt->run_text), attempt->number);
+    // A quote in a message has a backslash before it, so the mark is none of a message.
+    int64_t count = log_file_count(execution->log, mark);
+    arena_release(&scratch);
+    return count;
+}
+
 // Masked, line by line.
 static void write_lines(Execution *execution, Attempt *attempt, RunLog shown, Str text) {
     const RunObserver *observer = &execution->runtime->options.observer;
+    if (attempt != NULL && attempt->is_mute) return;
     Arena scratch = {0};
     Str left = run_mask_text(execution, text, &scratch);
     if (left.ptr == NULL) left = STR("");
     shown.execution = execution->id;
     shown.line.time_ms = runtime_now(execution->runtime);
     while (log_split(&left, &shown.line.message)) {
+        if (attempt != NULL && attempt->skip > 0) {
+            attempt->skip--;
+            continue;
+        }
         if (execution->planner == NULL) add_line(execution, attempt, &shown.line);
         if (observer->log != NULL) observer->log(observer->self, &shown);
     }
@@ -228,10 +244,10 @@ static Hash key_of_result(const Attempt *attempt, Value properties) {
 static void keep_result(Attempt *attempt, Value outputs) {
     Execution *execution = attempt->execution;
     int64_t ttl = execution->artifact->plan.nodes[attempt->node].cache_ttl;
-    *LIST_ADD(turn_arena(execution), &execution->turn.kept, Kept) =
-        (Kept){.key = attempt->kept_key,
-               .value = outputs,
-               .expires_ms = ttl > 0 ? runtime_now(execution->runtime) + ttl : 0};
+    *LIST_ADD(turn_arena(execution), &execution->turn.results, CachedResult) =
+        (CachedResult){.key = attempt->kept_key,
+                       .value = outputs,
+                       .expires_ms = ttl > 0 ? runtime_now(execution->runtime) + ttl : 0};
 }
 
 // True: the attempt has ended with a result that was kept.
@@ -255,11 +271,35 @@ static bool uses_result(Attempt *attempt, Value properties) {
     return true;
 }
 
+static void report_unknown(Execution *execution, RunId run, int32_t number, Str text) {
+    Event *event = turn_report(execution, EVENT_UNKNOWN, run);
+    event->attempt = number;
+    event->text = text;
+    OnUnknown policy = execution->runtime->config.on_unknown;
+    if (policy == UNKNOWN_PAUSE) return;
+    event = turn_report(execution, EVENT_UNKNOWN_RESOLVED, run);
+    event->attempt = number;
+    event->state = policy == UNKNOWN_RETRY ? STATE_CREATED : STATE_FAILED;
+}
+
 static void host_ended(void *self, HostTask *task, const HostResult *result) {
     (void)self;
     Attempt *attempt = host_task_user(task);
     Execution *execution = attempt->execution;
     Arena *arena = turn_arena(execution);
+    for (uint32_t i = 0; result->spent.kind == VALUE_LIST && i < result->spent.as.list->count;
+         i++) {
+        Str path = result->spent.as.list->items[i].as.text;
+        *LIST_ADD(arena, &execution->turn.spent, Str) = str_dup(arena, path);
+    }
+    if (result->is_unknown) {
+        attempt_lines(attempt, LOG_ERROR, result->message);
+        Str text = run_mask_text(execution, result->message, arena);
+        report_unknown(execution, attempt->run, attempt->number, text);
+        attempt_free(attempt);
+        turn_schedule(execution);
+        return;
+    }
     State state = state_of(result);
     if (state == STATE_FAILED && result->message.len > 0) {
         attempt_lines(attempt, LOG_ERROR, result->message);
@@ -269,7 +309,7 @@ static void host_ended(void *self, HostTask *task, const HostResult *result) {
     event->error_class = str_dup(arena, result->error_class);
     if (result->is_timeout) event->error_class = STR("timeout");
     if (result->is_killed) event->error_class = STR("killed");
-    Value outputs = result->outputs;
+    Value outputs = attempt->is_mute ? value_map(arena) : result->outputs;
     if (execution->planner != NULL) planner_ended(execution, attempt, result, arena, &outputs);
     event->value = run_mask_value(execution, outputs, arena);
     if (attempt->is_kept && state == STATE_SUCCESS) keep_result(attempt, event->value);
@@ -306,6 +346,21 @@ static Err host_checkpoint(void *self, HostTask *task, Value value) {
     event->value = run_mask_value(execution, value, turn_arena(execution));
     turn_run(execution);
     return execution->runtime->failure;
+}
+
+static int64_t host_logged(void *self, HostTask *task) {
+    (void)self;
+    Attempt *attempt = host_task_user(task);
+    Execution *execution = attempt->execution;
+    if (execution->log == NULL) return 0;
+    log_flush(execution);
+    return count_lines(execution, attempt);
+}
+
+static void host_skip(void *self, HostTask *task, int64_t lines) {
+    (void)self;
+    Attempt *attempt = host_task_user(task);
+    attempt->skip = lines > 0 ? lines : 0;
 }
 
 static Err host_item(void *self, HostTask *task, Value item, Arena *arena, Value *out) {
@@ -444,6 +499,8 @@ static HostStart start_of(Attempt *attempt) {
         .log_level = node->log_level == 0 ? LOG_TRACE : node->log_level - 1,
         .callbacks = {.log = host_log,
                       .checkpoint = host_checkpoint,
+                      .logged = host_logged,
+                      .skip = host_skip,
                       .item = node->leaf_a == PLAN_NONE ? NULL : host_item,
                       .ended = host_ended,
                       .self = attempt->execution},
@@ -527,15 +584,13 @@ void attempt_prepare(Execution *execution, const Action *action) {
     turn_after(execution, action, attempt);
 }
 
-static void report_unknown(Execution *execution, const Action *action) {
-    Event *event = turn_report(execution, EVENT_UNKNOWN, action->run);
-    event->attempt = action->attempt;
-    event->text = STR("the process that ran it ended before its result was known");
-    OnUnknown policy = execution->runtime->config.on_unknown;
-    if (policy == UNKNOWN_PAUSE) return;
-    event = turn_report(execution, EVENT_UNKNOWN_RESOLVED, action->run);
-    event->attempt = action->attempt;
-    event->state = policy == UNKNOWN_RETRY ? STATE_CREATED : STATE_FAILED;
+// What goes on prints what it was given, and this process has not seen those secrets yet.
+static Err learn_secrets(Execution *execution, Value properties) {
+    if (!value_has_secret(properties)) return err_none();
+    Buffer plain = {.is_wiped = true};
+    Err err = secrets_print_revealed(execution->secrets, properties, &plain);
+    buffer_release(&plain);
+    return err;
 }
 
 void attempt_recover(Execution *execution, const Action *action) {
@@ -555,12 +610,21 @@ void attempt_recover(Execution *execution, const Action *action) {
     }
     switch (way) {
     case HOST_ASK:
-        report_unknown(execution, action);
+        report_unknown(execution, action->run, action->attempt,
+                       STR("the process that ran it ended before its result was known"));
         return;
     case HOST_RERUN:
     case HOST_RERUN_KEYED:
     case HOST_CALL_RECOVER: {
+        Err err = way == HOST_CALL_RECOVER ? learn_secrets(execution, given) : err_none();
+        if (err.code != ERR_NONE && !execution->runtime->options.only_ends) {
+            runtime_fail(execution->runtime,
+                         err_wrap(err, "what was under way cannot be gone on with, for its output "
+                                       "could not be masked"));
+            return;
+        }
         Attempt *attempt = attempt_new(execution, action);
+        attempt->is_mute = err.code != ERR_NONE;
         attempt->props = value_copy(&attempt->arena, given);
         if (checkpoint != NULL) attempt->checkpoint = value_copy(&attempt->arena, *checkpoint);
         attempt->is_recovery = way == HOST_CALL_RECOVER;

@@ -37,8 +37,10 @@ struct Attempt {
     Hash kept_key;
     bool is_recovery;  // by the module's `recover`
     bool is_cancelled;
+    bool is_mute;              // nothing it says is kept: its secrets are not known
     Value assumed;             // plan: placeholders its properties were rendered with
     int64_t log_from, log_to;  // in the log file; -1: nothing said
+    int64_t skip;              // lines that are not logged again
     Buffer log;                // its lines, while they are at most LOG_IN_ENDED
     bool log_is_long;
 };
@@ -72,18 +74,19 @@ typedef struct After {
 
 // Events that came in, and the arena they live in. One is filled while another is worked off.
 // A result to be kept for later executions (taskCache); its value lives in the turn.
-typedef struct Kept {
+typedef struct CachedResult {
     Hash key;
     Value value;
     int64_t expires_ms;
-} Kept;
+} CachedResult;
 
 typedef struct Turn {
     Arena arena;
     Events incoming;
     uint32_t applied;
     LIST_OF(After) after;
-    LIST_OF(Kept) kept;
+    LIST_OF(CachedResult) results;
+    LIST_OF(Str) spent;  // folders that are removed behind its commit
 } Turn;
 
 // What a plan run does differently; see plan.c.

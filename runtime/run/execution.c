@@ -159,6 +159,7 @@ static Err make_shared(Execution *execution) {
     if (runtime->options.mode != HOST_REAL || execution->planner != NULL) return err_none();
     if ((effects & EFFECT_EXEC) != 0 && runtime->procs == NULL) {
         TRY(procs_new(runtime->loop, NULL, &runtime->procs));
+        procs_set_spared(runtime->procs, runtime->options.spared);
     }
     if ((effects & EFFECT_NET) != 0 && runtime->net == NULL) {
         TRY(net_new(runtime->loop, NULL, &runtime->net));
@@ -198,6 +199,7 @@ static Err make_host(Execution *execution) {
         .allowed_path_count = runtime->config.allowed_path_count,
         .allows_volumes = runtime->config.allows_volumes,
         .handlers = runtime->config.handlers,
+        .can_keep = !runtime->options.is_ephemeral && !is_plan,
     };
     return host_new(&options, &execution->host);
 }

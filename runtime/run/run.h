@@ -14,6 +14,8 @@
 #include "loop/loop.h"
 #include "store/store.h"
 
+typedef struct ProcSpared ProcSpared;
+
 // --- the host's configuration -------------------------------------------------------------------
 
 typedef enum OnUnknown { UNKNOWN_PAUSE, UNKNOWN_RETRY, UNKNOWN_FAIL } OnUnknown;
@@ -95,6 +97,8 @@ typedef struct RuntimeOptions {
     const StoreSeam *seam;
     const Clock *clock;
     RunObserver observer;
+    bool only_ends;      // what is under way is not gone on with but killed: no secrets are needed
+    ProcSpared *spared;  // kept processes that an outer process leaves alone; NULL: there is none
     const Value *context;  // for tests of the language: a map of roots that win; NULL: none
 } RuntimeOptions;
 

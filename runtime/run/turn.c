@@ -204,8 +204,8 @@ static Err write_all(Execution *execution, const Events *events, Arena *arena) {
     }
     buffer_release(&body);
     if (err.code != ERR_NONE) return err;
-    for (uint32_t i = 0; i < execution->turn.kept.count; i++) {
-        const Kept *kept = &execution->turn.kept.items[i];
+    for (uint32_t i = 0; i < execution->turn.results.count; i++) {
+        const CachedResult *kept = &execution->turn.results.items[i];
         TRY(store_cache_put(store, &kept->key, kept->value, kept->expires_ms));
     }
     TRY(put_runs(execution, events, arena));
@@ -298,6 +298,15 @@ static void remove_folders(Execution *execution, const Events *events, Arena *ar
         err = dir_remove(path.ptr);
         if (err.code != ERR_NONE) execution_log(execution, LOG_WARN, str_from(err.text));
     }
+}
+
+// What tasks left whose results are durable now.
+static void remove_spent(Execution *execution) {
+    for (uint32_t i = 0; i < execution->turn.spent.count; i++) {
+        Err err = dir_remove(execution->turn.spent.items[i].ptr);
+        if (err.code != ERR_NONE) execution_log(execution, LOG_WARN, str_from(err.text));
+    }
+    execution->turn.spent.count = 0;
 }
 
 // --- the turn -----------------------------------------------------------------------------------
@@ -430,6 +439,7 @@ static Err one_turn(Execution *execution, bool *is_done) {
     if (has_news) TRY(commit(execution, &batch, &execution->turn.arena));
     tell(execution, &batch, &execution->turn.arena);
     remove_folders(execution, &batch, &execution->turn.arena);
+    remove_spent(execution);
     return err_none();
 }
 

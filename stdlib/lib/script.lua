@@ -133,6 +133,13 @@ local function write_files(host, files)
     return true
 end
 
+-- The process that a run before a crash has left to its keeper; false where there is none.
+local function go_on(host, spec, last)
+    local kept = last and last.checkpoint and last.checkpoint.kept
+    if kept == nil or kept == host.null then return false end
+    return host.exec({ kept = kept, on_line = spec.on_line, grace = spec.grace })
+end
+
 -- As a process or in a container, by the rule of the host; what host.exec gives.
 local function execute(props, host, spec, last)
     local command = script.command(props, host, spec)
@@ -145,6 +152,7 @@ local function execute(props, host, spec, last)
     if engine == nil then return nil, message, class end
     if engine.kind == "process" or host.context.mode == "plan" then
         command.runner, command.image, command.grace = runner, image, spec.grace
+        command.keep = value.get(host, runner, "keep") == true
         return host.exec(command)
     end
     command.image = image or spec.image
@@ -171,19 +179,27 @@ end
 --   on_line, grace  as host.exec takes them
 -- `last` is what a run before a crash left behind, where there was one.
 function script.run(props, host, spec, last)
-    local ok, message, class = script.bring_files(props, host)
+    local result, message, class = go_on(host, spec, last)
+    if result == nil then return nil, message, class end
+    if result then return script.finish(props, host, spec, result) end
+    local ok
+    ok, message, class = script.bring_files(props, host)
     if ok then ok, message, class = write_files(host, spec.keep_files) end
     if ok then ok, message, class = write_files(host, spec.files) end
     if ok and spec.prepare then ok, message, class = spec.prepare() end
     if ok == nil then return nil, message, class end
-    local result
     result, message, class = execute(props, host, spec, last)
     if result == nil then return nil, message, class end
+    return script.finish(props, host, spec, result)
+end
+
+-- What is left once the command has ended.
+function script.finish(props, host, spec, result)
     for name in pairs(spec.files or {}) do host.workdir.remove(name) end
 
     host.outputs({ exitCode = result.code, vars = result.vars, taskRunner = result.runner })
-    local files, more, is_warning
-    files, message, class = collect_files(props, host)
+    local more, is_warning
+    local files, message, class = collect_files(props, host)
     if files == nil then return nil, message, class end
     if spec.collect and not result.planned then
         more, message, class, is_warning = spec.collect(result)

@@ -217,19 +217,6 @@ static void output_of_a_child_that_ends_soon_is_not_lost(void **state) {
     assert_str_equal(buffer_str(&world->output), STR("early\nlate\n"));
 }
 
-static void a_kept_child_goes_on_until_all_is_over(void **state) {
-    World *world = *state;
-    const char *argv[] = {"/bin/sh", "-c", "sleep 62.25 >/dev/null 2>&1 & echo started", NULL};
-    ProcStart start = start_of(world, argv);
-    start.keep = true;
-    assert_ok(proc_start(world->procs, &start, &world->proc));
-    loop_run(world->loop);
-    assert_int_equal(count_running("sleep 62.25"), 1);
-    procs_free(world->procs);
-    world->procs = NULL;
-    assert_int_equal(count_running("sleep 62.25"), 0);
-}
-
 // Each line tries to leave something behind that is named by a sleep of 4711 s and more.
 static const struct {
     const char *name, *script;
@@ -471,7 +458,8 @@ static void the_outer_process_takes_down_what_the_engine_left(void **state) {
     pid_t outer = fork();
     assert_true(outer >= 0);
     if (outer == 0) {
-        Err err = proc_supervise();
+        ProcSpared *spared = NULL;
+        Err err = proc_supervise(&spared);
         if (err.code != ERR_NONE) _exit(1);
         if (fork() == 0) {
             setsid();
@@ -494,7 +482,8 @@ static void the_outer_process_passes_signals_and_the_status_on(void **state) {
     pid_t outer = fork();
     assert_true(outer >= 0);
     if (outer == 0) {
-        Err err = proc_supervise();
+        ProcSpared *spared = NULL;
+        Err err = proc_supervise(&spared);
         if (err.code != ERR_NONE) _exit(1);
         sigset_t term;
         sigemptyset(&term);
@@ -524,7 +513,6 @@ int main(void) {
         TEST(a_hundred_megabytes_pass_in_constant_memory),
         TEST(a_daemon_that_holds_the_pipe_does_not_hold_the_task),
         TEST(output_of_a_child_that_ends_soon_is_not_lost),
-        TEST(a_kept_child_goes_on_until_all_is_over),
         TEST(nothing_escapes_a_stop),
         TEST(nothing_is_left_when_the_main_process_ends_by_itself),
         TEST(stopping_one_child_leaves_another_alone),
