@@ -66,9 +66,11 @@ typedef struct Macro {
 // What leaves ask of the world: for the manifest.
 typedef struct Facts {
     LIST_OF(Str) secrets;      // names, each once, in the order of the flow
+    LIST_OF(Str) run_secrets;  // those that a run reads: not those of triggers alone
     LIST_OF(Str) kv;           // keys
     LIST_OF(Value) elsewhere;  // secrets of a namespace that is named: {name, namespace}
     bool has_dynamic_secret, has_dynamic_kv;
+    bool is_of_trigger;  // what is emitted at present
 } Facts;
 
 // How what is printed becomes a value.

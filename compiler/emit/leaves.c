@@ -148,6 +148,7 @@ void emit_leaves_with_facts(PlanDraft *draft, const Sources *sources, Arena *are
     for (uint32_t i = 0; i < draft->leaves.count; i++) {
         const LeafSpec *spec = &draft->leaves.items[i];
         uint32_t sites = emitter.sites.count;
+        emitter.facts.is_of_trigger = spec->is_of_trigger;
         emit_leaf(&emitter, spec, &out[i]);
         if (out[i].bytecode.len == 0) continue;
         buffer_clear(&json);

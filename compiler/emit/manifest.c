@@ -22,6 +22,18 @@ static void add_name(Arena *arena, Names *names, Str name) {
     *LIST_ADD(arena, names, Str) = name;
 }
 
+static Names names_without(Arena *arena, const Names *all, const Names *some) {
+    Names rest = {0};
+    for (uint32_t i = 0; i < all->count; i++) {
+        bool is_there = false;
+        for (uint32_t j = 0; j < some->count; j++) {
+            is_there = is_there || str_eq(all->items[i], some->items[j]);
+        }
+        if (!is_there) add_name(arena, &rest, all->items[i]);
+    }
+    return rest;
+}
+
 static void sort_names(Names *names) {
     for (uint32_t i = 1; i < names->count; i++) {
         Str name = names->items[i];
@@ -52,6 +64,9 @@ void facts_add(Arena *arena, Facts *facts, const Builtin *row, const Expr *first
     }
     Names *names = is_secret ? (Names *)&facts->secrets : (Names *)&facts->kv;
     add_name(arena, names, first->text);
+    if (is_secret && !facts->is_of_trigger) {
+        add_name(arena, (Names *)&facts->run_secrets, first->text);
+    }
     if (!is_secret || second == NULL || second->kind == EXPR_NULL) return;
     Value entry = value_map(arena);
     value_map_set(arena, entry, STR("name"), value_text(first->text));
@@ -306,6 +321,11 @@ void manifest_write(const PlanDraft *draft, const Facts *facts, Str source, Cata
             value_list_add(arena, list, facts->elsewhere.items[i]);
         }
         value_map_set(arena, map, STR("secrets_elsewhere"), list);
+    }
+    Names idle =
+        names_without(arena, (const Names *)&facts->secrets, (const Names *)&facts->run_secrets);
+    if (idle.count > 0) {
+        value_map_set(arena, map, STR("secrets_of_triggers"), names_value(arena, &idle));
     }
     value_map_set(arena, map, STR("images"), names_value(arena, &touched.images));
     value_map_set(arena, map, STR("commands"), names_value(arena, &touched.commands));

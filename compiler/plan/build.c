@@ -55,6 +55,7 @@ static void finish_leaves(Planner *planner) {
         const Target *target = &planner->targets.items[i];
         char *field = record_at(planner->draft, target) + target->offset;
         planner->draft->leaves.items[i].target = (PlanLeaf *)(void *)field;
+        planner->draft->leaves.items[i].is_of_trigger = target->table == TARGET_TRIGGER;
     }
 }
 

@@ -27,6 +27,7 @@ typedef struct LeafSpec {
     const Prop *schema;  // of `node`; may be NULL
     ConvertTo convert;
     Str what;  // for messages: "condition of 'check'"
+    bool is_of_trigger;
     PlanLeaf
         *target;  // where its number or constant is written when emitted: into the tables below
 } LeafSpec;

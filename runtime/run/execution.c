@@ -396,24 +396,32 @@ static Err warn_undeclared(Execution *execution, Value given) {
     return err_none();
 }
 
+// `list` of the manifest holds names, or maps with a name; NULL is empty.
+static bool is_listed(const Value *list, Str name) {
+    for (uint32_t i = 0; list != NULL && list->kind == VALUE_LIST && i < list->as.list->count;
+         i++) {
+        Value item = list->as.list->items[i];
+        if (item.kind == VALUE_MAP)
+            item = value_text(value_map_get_text(item, STR("name"), STR("")));
+        if (item.kind == VALUE_TEXT && str_eq(item.as.text, name)) return true;
+    }
+    return false;
+}
+
 // All at once, before anything has happened. What a computed name or another namespace means is
-// seen when it is used.
+// seen when it is used; what only triggers read is not needed.
 static Err check_secrets(Execution *execution, Arena *arena) {
     const Value *manifest = &execution->artifact->manifest;
     const Value *names = value_map_get(*manifest, STR("secrets"));
     const Value *elsewhere = value_map_get(*manifest, STR("secrets_elsewhere"));
+    const Value *idle = value_map_get(*manifest, STR("secrets_of_triggers"));
     if (execution->planner != NULL || names == NULL || names->kind != VALUE_LIST) return err_none();
     Buffer missing = {0};
     uint32_t count = 0;
     Err last = err_none();
     for (uint32_t i = 0; i < names->as.list->count; i++) {
         Str name = value_to_text(arena, names->as.list->items[i]);
-        bool is_own = true;
-        for (uint32_t j = 0; elsewhere != NULL && j < elsewhere->as.list->count; j++) {
-            Str other = value_map_get_text(elsewhere->as.list->items[j], STR("name"), (Str){0});
-            if (str_eq(other, name)) is_own = false;
-        }
-        if (!is_own) continue;
+        if (is_listed(elsewhere, name) || is_listed(idle, name)) continue;
         Buffer plain = {0};
         Err err = resolve_secret(execution, name, (Str){0}, (Str){0}, &plain);
         if (plain.len > 0) wipe(plain.ptr, plain.len);

@@ -73,5 +73,18 @@ def test_a_missing_secret_ends_a_run_before_its_first_task():
         flowtest.run([flowtest.FLOWRUN, "plan", artifact, "--state-dir", it.state], check=0)
 
 
+def test_a_secret_of_a_trigger_alone_is_not_needed_by_a_run():
+    with world() as folder:
+        it = World(folder)
+        artifact = it.compile([task("hello", LOG, message="{{ secret('READ') }}")], triggers=[
+            {"id": "hook", "type": "io.kestra.plugin.core.trigger.Webhook", "key": "{{ secret('KEY') }}{{ secret('READ') }}"}])
+        command = [flowtest.FLOWRUN, "run", artifact, "--state-dir", it.state, "--output", "json"]
+        assert "'READ'" in json.loads(flowtest.run(command, check=2).stdout)["error"]["message"]
+        options = secrets(it, "READ: value\n")
+        flowtest.run([*command, *options], check=0)
+        check = preflight(it, artifact, *options)["secret", "KEY"]
+        assert check["ok"] and "only a trigger" in check["message"], check
+
+
 if __name__ == "__main__":
     flowtest.main()

@@ -29,9 +29,9 @@ class World:
     def environ(self):
         return {**os.environ, **self.env}
 
-    def compile(self, tasks, namespace="company.team", name="flow"):
+    def compile(self, tasks, namespace="company.team", name="flow", **more):
         source = self.folder / f"{name}.yaml"
-        source.write_text(yaml.dump({"id": name, "namespace": namespace, "tasks": tasks}, Dumper=Dumper, sort_keys=False))
+        source.write_text(yaml.dump({"id": name, "namespace": namespace, "tasks": tasks, **more}, Dumper=Dumper, sort_keys=False))
         artifact = self.folder / f"{name}.flowc"
         flowtest.run([flowtest.FLOWC, "compile", source, "-o", artifact], check=0)
         return artifact
