@@ -212,6 +212,10 @@ static void explain(lua_State *L, const Undefined *undefined, int index, Buffer 
     LeafVm *vm = vm_of(L);
     switch (undefined->why) {
     case UNDEFINED_ROOT:
+        if (str_eq(undefined_name(undefined), STR("trigger"))) {
+            buffer_add(out, STR(": no trigger started this execution"));
+            return;
+        }
         if (vm->run != NULL && vm->run->context.names != NULL) {
             size_t before = out->len;
             buffer_add(out, STR(": defined here are "));

@@ -28,17 +28,19 @@ static void what_is_missing_is_named_with_what_is_there(void **state) {
         const char *expression, *message, *name;
     } rows[] = {
         {"rt.text(rt.root('nope', 1))",
-         "undefined: 'nope' is not defined: defined here are inputs, nil",                           "nope"},
+         "undefined: 'nope' is not defined: defined here are inputs, nil",                           "nope"   },
+        {"rt.text(rt.get(rt.root('trigger', 1), 'date', 2))",
+         "undefined: 'trigger' is not defined: no trigger started this execution",                   "trigger"},
         {"rt.text(rt.get(rt.root('inputs', 1), 'nam', 2))",
-         "undefined: 'inputs.nam' is not defined: 'inputs' has the keys 'name', 'n', 'l', 'm'",      "nam" },
+         "undefined: 'inputs.nam' is not defined: 'inputs' has the keys 'name', 'n', 'l', 'm'",      "nam"    },
         {"rt.text(rt.get(rt.get(rt.root('inputs', 1), 'l', 2), 2, 3))",
-         "undefined: 'inputs.l[2]' is not defined: 'inputs.l' is a list of 2 items",                 "2"   },
+         "undefined: 'inputs.l[2]' is not defined: 'inputs.l' is a list of 2 items",                 "2"      },
         {"rt.text(rt.get(rt.get(rt.root('inputs', 1), 'n', 2), 'x', 3))",
-         "undefined: 'inputs.n.x' is not defined: 'inputs.n' is null",                               "x"   },
+         "undefined: 'inputs.n.x' is not defined: 'inputs.n' is null",                               "x"      },
         {"rt.text(rt.get(rt.root('nil', 1), 'x', 3))",
-         "undefined: 'nil' is null and has no attributes",                                           "nil" },
+         "undefined: 'nil' is null and has no attributes",                                           "nil"    },
         {"rt.text(rt.get(rt.get(rt.root('inputs', 1), 'name', 2), 'x', 3))",
-         "undefined: 'inputs.name.x' is not defined: 'inputs.name' is a text and has no attributes", "x"   },
+         "undefined: 'inputs.name.x' is not defined: 'inputs.name' is a text and has no attributes", "x"      },
     };
     Fixture *fixture = *state;
     fixture_context(fixture, context);
