@@ -348,6 +348,21 @@ static void write_child(Buffer *out, Value value, size_t indent) {
     }
 }
 
+// A key of more than 1,024 characters has to be announced.
+static void write_key(Buffer *out, Str key, size_t indent) {
+    enum { KEY_SIMPLE_MAX = 1000 };
+    size_t start = out->len;
+    write_text(out, key);
+    if (out->len - start > KEY_SIMPLE_MAX) {
+        out->len = start;
+        buffer_add(out, STR("? "));
+        write_text(out, key);
+        buffer_add_char(out, '\n');
+        buffer_add_repeat(out, ' ', indent);
+    }
+    buffer_add_char(out, ':');
+}
+
 static void write_yaml(Buffer *out, Value value, size_t indent, bool is_inline) {
     if (is_empty(value)) {
         buffer_add(out, value.kind == VALUE_LIST ? STR("[]\n") : STR("{}\n"));
@@ -362,8 +377,7 @@ static void write_yaml(Buffer *out, Value value, size_t indent, bool is_inline) 
         for (uint32_t i = 0; i < value.as.map->count; i++) {
             const ValueMember *member = &value.as.map->members[i];
             if (!is_inline || i > 0) buffer_add_repeat(out, ' ', indent);
-            write_text(out, member->key);
-            buffer_add_char(out, ':');
+            write_key(out, member->key, indent);
             write_child(out, member->value, indent + 2);
         }
     } else if (value.kind == VALUE_TEXT) {

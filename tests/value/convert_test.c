@@ -1,4 +1,6 @@
 // convert_test.c - conversions, YAML scalars, durations and dates: rows of the language pages.
+#include <string.h>
+
 #include "support/test.h"
 
 #include "value/convert.h"
@@ -151,6 +153,31 @@ static void yaml_written_reads_back_equal(void **state) {
     }
 }
 
+// A key of YAML ends within 1,024 characters where nothing announces it.
+static void long_keys_read_back_equal(void **state) {
+    (void)state;
+    static const size_t lengths[] = {999, 1000, 1001, 1023, 1024, 1025, 5000};
+    for (size_t i = 0; i < COUNT(lengths); i++) {
+        test_row(i);
+        Arena arena = {0};
+        char *key = arena_array(&arena, char, lengths[i]);
+        memset(key, 'k', lengths[i]);
+        key[1] = ':';  // quoted or not
+        key[2] = i % 2 == 0 ? ' ' : 'k';
+        Value inner = value_map(&arena), list = value_list(&arena), back = value_null();
+        value_map_set(&arena, inner, (Str){key, lengths[i]}, value_int(1));
+        value_map_set(&arena, inner, STR("b"), value_int(2));
+        value_list_add(&arena, list, inner);
+        value_list_add(&arena, list, inner);
+        Buffer out = {0};
+        yaml_write(&out, list);
+        assert_ok(yaml_parse(buffer_str(&out), &arena, &back));
+        assert_true(value_equal(list, back));
+        buffer_release(&out);
+        arena_release(&arena);
+    }
+}
+
 static void dates_go_to_days_and_back(void **state) {
     (void)state;
     assert_int_equal(days_from_date(1970, 1, 1), 0);
@@ -181,6 +208,7 @@ int main(void) {
         cmocka_unit_test(input_texts_become_their_type),
         cmocka_unit_test(plain_scalars_follow_yaml_1_1),
         cmocka_unit_test(yaml_written_reads_back_equal),
+        cmocka_unit_test(long_keys_read_back_equal),
         cmocka_unit_test(dates_go_to_days_and_back),
         cmocka_unit_test(truth_of_a_condition_is_that_of_its_trimmed_text),
     };
