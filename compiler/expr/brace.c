@@ -40,75 +40,143 @@ static bool is_folder(Str text) {
            str_eq(text, STR("outputFiles"));
 }
 
-// Where a reference begins in [start, end); `end` where there is none.
-static size_t find_root(Str text, size_t start, size_t end) {
-    for (size_t at = start; at < end; at++) {
-        bool is_first = at == 0 || (!is_word(text.ptr[at - 1]) && text.ptr[at - 1] != '.' &&
-                                    text.ptr[at - 1] != '-' && text.ptr[at - 1] != '/');
-        Str rest = str_slice(text, at, end);
-        if (is_first && (begins_with_root(rest) || is_folder(str_trim(rest)))) return at;
+// `(not inputs.x …`: something that begins with a reference.
+static bool begins_expression(Str text) {
+    while (text.len > 0 && (text.ptr[0] == '(' || text.ptr[0] == ' ')) {
+        text = str_slice(text, 1, text.len);
+    }
+    if (str_starts_with(text, STR("not "))) text = str_slice(text, 4, text.len);
+    return begins_with_root(text);
+}
+
+// A name alone of what holds others: `{ inputs }}`.
+static bool is_whole(Str text) {
+    static const char *const names[] = {"inputs", "outputs", "vars", "trigger", "labels"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        if (str_eq(text, str_from(names[i]))) return true;
+    }
+    return false;
+}
+
+static size_t skip_back(Str text, size_t from, size_t end) {
+    while (end > from && text.ptr[end - 1] == ' ') end--;
+    return end;
+}
+
+// Where the expression begins that reaches up to `end`, `end` where there is none: with a root that
+// is known, or whatever reads like one.
+static size_t find_start(Str text, size_t from, size_t end, bool is_any) {
+    const size_t last = skip_back(text, from, end);
+    const Str before = str_slice(text, 0, last);
+    for (size_t at = from; at < last; at++) {
+        const char c = text.ptr[at];
+        if (at > 0 && (is_word(text.ptr[at - 1]) || text.ptr[at - 1] == '.')) continue;
+        if (c == '(' ? at > 0 && is_word(text.ptr[at - 1]) : !is_word(c) || c <= '9') continue;
+        const Str rest = str_slice(text, at, last);
+        if (is_folder(rest)) return at;
+        if (!is_any && !begins_expression(rest)) continue;
+        if (expression_end(before, at) == last) return at;
     }
     return end;
 }
 
-// `inputs.x }}`: the braces at its start are missing.
-static void check_end(const Node *scalar, size_t from, size_t end, Diags *diags) {
+// Closing braces in the text around the code less opening ones.
+static int surplus_of(Str text, const Pieces *pieces) {
+    int surplus = 0;
+    for (uint32_t i = 0; i < pieces->count; i++) {
+        const Piece *piece = &pieces->items[i];
+        for (size_t at = piece->start; piece->kind == PIECE_TEXT && at < piece->end; at++) {
+            if (text.ptr[at] == '}') surplus++;
+            if (text.ptr[at] == '{') surplus--;
+        }
+    }
+    return surplus;
+}
+
+// `inputs.x }}`: the braces at its start are missing. False where these braces close something
+// else.
+static bool check_end(const Node *scalar, size_t from, size_t end, Diags *diags) {
     Str text = scalar->text;
-    size_t start = find_root(text, from, end);
-    if (start == end) return;
-    // Between quotes of JSON text the braces belong to the JSON.
-    if (from > 0 && text.ptr[from - 1] == '{') {
-        size_t quote = str_find_char(str_slice(text, 0, end), '"', start);
-        bool is_quoted = start > 0 && (text.ptr[start - 1] == '"' || text.ptr[start - 1] == ' ');
-        if (quote != STR_NOT_FOUND || !is_quoted || end + 2 >= text.len) return;
-    }
-    while (start > from &&
-           (text.ptr[start - 1] == '(' ||
-            (text.ptr[start - 1] == ' ' && start - 1 > from && text.ptr[start - 2] == '('))) {
-        start--;
-    }
+    size_t start = find_start(text, from, end, false);
+    if (start == end) start = find_start(text, from, end, true);
+    if (start == end) return false;
     Span span = scalar_span(scalar, (uint32_t)start, (uint32_t)(end + 2 - start));
     Diag *diag = diag_add(diags, "W0314", DIAG_WARNING, span,
                           "'… }}' is printed as text; an expression begins with '{{'");
     DiagSuggestion *fix = diag_suggestion(diag, false, "write '{{' before it");
-    // `at  flow.id }}`: the blank inside of the braces is there still.
-    bool has_blank = start > from && text.ptr[start - 1] == ' ' &&
-                     (start < from + 2 || !is_word(text.ptr[start - 2]));
-    diag_edit(diag, fix, scalar_span(scalar, (uint32_t)(start - has_blank), 0),
-              has_blank ? STR("{{") : STR("{{ "));
+    // `_ flow.id }}`: the blank inside of the braces is there still; `of flow.id }}`: it parts
+    // words.
+    const bool has_blank = start > from && text.ptr[start - 1] == ' ';
+    // Of `\n flow.id }}` in JSON the letter is none.
+    const bool is_escape = start > from + 2 && text.ptr[start - 3] == '\\';
+    const bool parts_words = has_blank && start > from + 1 && is_word(text.ptr[start - 2]) &&
+                             text.ptr[start - 2] != '_' && !is_escape;
+    // What a block scalar begins with is its indentation.
+    const bool is_indented = start == 0 && scalar->style >= SCALAR_LITERAL;
+    const bool wants_blank = (parts_words || is_indented) && text.ptr[end - 1] == ' ';
+    const size_t at = has_blank && !parts_words ? start - 1 : start;
+    diag_edit(diag, fix, scalar_span(scalar, (uint32_t)at, 0),
+              wants_blank ? STR("{{ ") : STR("{{"));
+    return true;
 }
 
-void template_check_text(const Node *scalar, Diags *diags) {
+// `{ inputs.x }}`: one brace is missing. False where that is not what stands in any braces before
+// `end`; `is_odd`: more braces are closed than opened.
+static bool check_single(const Node *scalar, size_t from, size_t end, bool is_odd, Diags *diags) {
     Str text = scalar->text;
-    for (size_t end = str_find(text, STR("}}"), 0); end != STR_NOT_FOUND;
-         end = str_find(text, STR("}}"), end + 2)) {
-        size_t start = end;
-        while (start > 0 && text.ptr[start - 1] != '{' && text.ptr[start - 1] != '}' &&
-               text.ptr[start - 1] != '\n') {
-            start--;
-        }
-        if (start == 0 || text.ptr[start - 1] != '{') {
-            check_end(scalar, start, end, diags);
-            continue;
-        }
-        start--;
-        char before = start > 0 ? text.ptr[start - 1] : ' ';
-        if (before == '{' || before == '$' || before == '#' || before == '%') continue;
-        Str inside = str_trim(str_slice(text, start + 1, end));
-        Str first = inside;
-        while (first.len > 0 && (first.ptr[0] == '(' || first.ptr[0] == ' ')) {
-            first = str_slice(first, 1, first.len);
-        }
-        if (!begins_with_root(first) && !is_path(inside) && !is_folder(inside)) {
-            // `{"a": " inputs.x }}"`: the brace is that of the text around.
-            check_end(scalar, start + 1, end, diags);
-            continue;
-        }
-
+    const size_t last = skip_back(text, from, end);
+    for (size_t start = from; start < last; start++) {
+        if (text.ptr[start] != '{') continue;
+        const char before = start > from ? text.ptr[start - 1] : ' ';
+        const Str inside = str_trim(str_slice(text, start + 1, last));
+        // `${x}` of a shell, `#{x}` of others.
+        const bool is_foreign = before == '$' || before == '#' || before == '%';
+        if (is_foreign && (!is_odd || !begins_expression(inside))) continue;
+        const bool is_known = is_path(inside) || is_folder(inside) || is_whole(inside);
+        const bool is_meant = is_odd || begins_expression(inside);
+        const bool is_name = inside.len > 0 && is_word(inside.ptr[0]) && inside.ptr[0] > '9';
+        const bool reads = expression_end(str_slice(text, 0, last), start + 1) == last;
+        if (!is_known && !(reads && is_meant && (is_name || begins_expression(inside)))) continue;
         Span span = scalar_span(scalar, (uint32_t)start, (uint32_t)(end + 2 - start));
         Diag *diag = diag_add(diags, "W0314", DIAG_WARNING, span,
                               "'{ … }}' is printed as text; an expression begins with '{{'");
         DiagSuggestion *fix = diag_suggestion(diag, false, "write '{{'");
         diag_edit(diag, fix, scalar_span(scalar, (uint32_t)start, 1), STR("{{"));
+        return true;
     }
+    return false;
+}
+
+static void check_piece(const Node *scalar, const Piece *piece, int *surplus, Diags *diags) {
+    Str text = str_slice(scalar->text, 0, piece->end);
+    size_t from = piece->start;
+    for (size_t end = str_find(text, STR("}}"), from); end != STR_NOT_FOUND;
+         end = str_find(text, STR("}}"), from)) {
+        size_t line = end;
+        while (line > from && text.ptr[line - 1] != '\n') line--;
+        if (check_single(scalar, line, end, *surplus >= 1, diags)) {
+            *surplus -= 1;
+        } else if (*surplus >= 2 && check_end(scalar, line, end, diags)) {
+            // Where as many braces open as close, they are those of JSON, of a program.
+            *surplus -= 2;
+        }
+        from = end + 2;
+    }
+}
+
+void check_braces(const Node *scalar, const Pieces *pieces, Diags *diags) {
+    if (str_find(scalar->text, STR("}}"), 0) == STR_NOT_FOUND) return;
+    for (uint32_t i = 0; i < pieces->count; i++) {
+        if (pieces->items[i].fault != FAULT_NONE) return;  // which tells of these braces
+    }
+    int surplus = surplus_of(scalar->text, pieces);
+    for (uint32_t i = 0; i < pieces->count; i++) {
+        const Piece *piece = &pieces->items[i];
+        if (piece->kind == PIECE_TEXT) check_piece(scalar, piece, &surplus, diags);
+    }
+}
+
+void template_check_text(const Node *scalar, Diags *diags) {
+    Piece whole = {.kind = PIECE_TEXT, .end = (uint32_t)scalar->text.len};
+    check_braces(scalar, &(Pieces){.items = &whole, .count = 1}, diags);
 }

@@ -83,111 +83,6 @@ static void find_error(TSNode root, size_t base, size_t *start, size_t *end) {
     ts_tree_cursor_delete(&cursor);
 }
 
-static bool is_name(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-// Behind the bracket that closes the one at `at`; `at` where there is none.
-static size_t bracket_end(Str text, size_t at) {
-    uint32_t depth = 0;
-    char quote = 0;
-    for (size_t i = at; i < text.len; i++) {
-        char c = text.ptr[i];
-        if (quote != 0) {
-            if (c == quote) quote = 0;
-        } else if (c == '\'' || c == '"') {
-            quote = c;
-        } else if (c == '(' || c == '[') {
-            depth++;
-        } else if ((c == ')' || c == ']') && --depth == 0) {
-            return i + 1;
-        }
-    }
-    return at;
-}
-
-// Behind a literal, a path, a call, something in brackets; `at` where nothing of that stands there.
-static size_t operand_end(Str text, size_t at) {
-    size_t start = at;
-    if (at < text.len && (text.ptr[at] == '\'' || text.ptr[at] == '"')) {
-        size_t end = str_find_char(text, text.ptr[at], at + 1);
-        return end == STR_NOT_FOUND ? at : end + 1;
-    }
-    for (;;) {
-        size_t before = at;
-        while (at < text.len && is_name(text.ptr[at])) at++;
-        if (at < text.len && (text.ptr[at] == '(' || text.ptr[at] == '[')) {
-            at = bracket_end(text, at);
-        } else if (at > start && at + 1 < text.len && text.ptr[at] == '.' &&
-                   is_name(text.ptr[at + 1])) {
-            at++;
-        }
-        if (at == before) return at;
-    }
-}
-
-static size_t operator_end(Str text, size_t at) {
-    static const char *const operators[] = {"??",  "==",      "!=",  "<=",        ">=", "|",
-                                            "~",   "+",       "*",   "<",         ">",  "and ",
-                                            "or ", "is not ", "is ", "contains ", "? ", ": "};
-    Str rest = str_slice(text, at, text.len);
-    for (size_t i = 0; i < COUNT(operators); i++) {
-        Str sign = str_from(operators[i]);
-        if (str_starts_with(rest, sign)) return at + sign.len;
-    }
-    return at;
-}
-
-static size_t skip_blanks(Str text, size_t at) {
-    while (at < text.len && text.ptr[at] == ' ') at++;
-    return at;
-}
-
-// Behind the longest piece from `from` on that reads like an expression.
-static size_t expression_end(Str text, size_t from) {
-    size_t last = from;
-    for (size_t at = skip_blanks(text, from);;) {
-        if (str_starts_with(str_slice(text, at, text.len), STR("not "))) at += 4;
-        size_t end = operand_end(text, skip_blanks(text, at));
-        if (end == skip_blanks(text, at)) return last;
-        last = end;
-        at = skip_blanks(text, end);
-        end = operator_end(text, at);
-        if (end == at) return last;
-        at = end;
-    }
-}
-
-// Where the end was probably meant: at a single closing brace behind what reads like an expression,
-// else behind that.
-static void suggest_closing(Reader *reader, Diag *diag, const Piece *piece, const char *closing) {
-    Str text = reader->text;
-    size_t end = str_find_char(text, '\n', piece->from);
-    if (end == STR_NOT_FOUND || end > piece->to) end = piece->to;
-    char quote = 0;
-    for (size_t at = piece->from; at < end; at++) {
-        char c = text.ptr[at];
-        if (quote != 0) {
-            if (c == quote) quote = 0;
-        } else if (c == '\'' || c == '"') {
-            quote = c;
-        } else if (c == '{') {
-            break;
-        } else if (c == '}') {
-            DiagSuggestion *fix = diag_suggestion(diag, true, "close it with '%s'", closing);
-            diag_edit(diag, fix, reader_span(reader, at, at + 1), str_from(closing));
-            return;
-        }
-    }
-    size_t last = expression_end(str_slice(text, 0, end), piece->from);
-    if (last == piece->from) return;
-    bool has_blank = last < end && text.ptr[last] == ' ';
-    bool wants_blank = !has_blank && text.ptr[piece->from] == ' ';
-    DiagSuggestion *fix = diag_suggestion(diag, false, "close it with '%s'", closing);
-    diag_edit(diag, fix, reader_span(reader, last + has_blank, last + has_blank),
-              str_printf(reader->arena, "%s%s", wants_blank ? " " : "", closing));
-}
-
 TSTree *parse_piece(Reader *reader, const Piece *piece) {
     Span span = reader_span(reader, piece->start, piece->end);
     const char *opening = piece->kind == PIECE_PRINT ? "{{" : "{%";
@@ -263,7 +158,7 @@ bool template_is_joined(const Template *template) {
     return printed > 1 && has_words;
 }
 
-static Template *parse(Reader *reader) {
+static Template *parse(Reader *reader, Pieces *pieces) {
     Template *template = arena_new(reader->arena, Template);
     template->node = reader->node;
     template->is_2_0 = reader->parser->is_2_0;
@@ -275,9 +170,8 @@ static Template *parse(Reader *reader) {
         return template;
     }
     template->has_code = template_has_code(reader->text);
-    Pieces pieces = {0};
-    split(reader->text, reader->arena, &pieces);
-    read_all_parts(reader, pieces, &template->parts);
+    split(reader->text, reader->arena, pieces);
+    read_all_parts(reader, *pieces, &template->parts);
     template->has_error = reader->has_error;
     template->sole = sole_expr(template);
     return template;
@@ -289,13 +183,14 @@ Template *template_parse(ExprParser *parser, const Node *scalar, Diags *diags) {
                      .diags = diags,
                      .node = scalar,
                      .text = scalar->text};
-    Template *template = parse(&reader);
-    template_check_text(scalar, diags);
+    Pieces pieces = {0};
+    Template *template = parse(&reader, &pieces);
+    check_braces(scalar, &pieces, diags);
     return template;
 }
 
 Template *template_parse_text(ExprParser *parser, uint32_t file, Str text, Diags *diags) {
     Reader reader = {
         .parser = parser, .arena = parser->arena, .diags = diags, .file = file, .text = text};
-    return parse(&reader);
+    return parse(&reader, &(Pieces){0});
 }

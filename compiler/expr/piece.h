@@ -31,8 +31,8 @@ typedef struct Piece {
 typedef LIST_OF(Piece) Pieces;
 
 void split(Str text, Arena *arena, Pieces *out);
-// The first end of a print (`}`) or tag (`%`) at or behind `from`; false where brackets, quotes or
-// the text end before it.
+// `inputs.x }}` and `{ inputs.x }}` in the text around the code: W0314.
+void check_braces(const Node *scalar, const Pieces *pieces, Diags *diags);
 bool is_template_space(char c);
 // Offset behind the quoted text that begins at `at`, or STR_NOT_FOUND.
 size_t quoted_end(Str text, size_t at);
@@ -55,6 +55,12 @@ typedef struct Reader {
 } Reader;
 
 Span reader_span(const Reader *reader, size_t start, size_t end);
+// Behind the longest piece of plain text from `from` on that reads like an expression; `from` where
+// nothing does.
+size_t expression_end(Str text, size_t from);
+// Where the end of a piece without one was probably meant: at a single closing brace behind what
+// reads like an expression, else behind that.
+void suggest_closing(Reader *reader, Diag *diag, const Piece *piece, const char *closing);
 // Says what is wrong with a piece that does not parse. `at` is where its expression begins,
 // `fallback_start` and `fallback_end` what the parser could not read.
 void explain(Reader *reader, const Piece *piece, size_t fallback_start, size_t fallback_end);
