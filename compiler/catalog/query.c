@@ -65,6 +65,27 @@ static Str last_part(Str name) {
     return dot == STR_NOT_FOUND ? name : str_slice(name, dot + 1, name.len);
 }
 
+// How far two packages are apart: by letters, or by a part that one of them has and the other has
+// not, whatever its length.
+static size_t path_distance(Str wrong, Str right, size_t limit) {
+    enum { A_PART = 4 };
+    size_t before = 0, after = 0;
+    const size_t shorter = wrong.len < right.len ? wrong.len : right.len;
+    while (before < shorter && wrong.ptr[before] == right.ptr[before]) before++;
+    while (after < shorter - before &&
+           wrong.ptr[wrong.len - 1 - after] == right.ptr[right.len - 1 - after]) {
+        after++;
+    }
+    const size_t letters = str_distance(wrong, right, limit);
+    if (before + after < shorter || wrong.len == right.len || letters <= A_PART) return letters;
+    const Str longer = wrong.len > right.len ? wrong : right;
+    const Str part = str_slice(longer, before, longer.len - after);
+    // `kv.` or `.kv`: with one of the dots around it, and none inside.
+    size_t dots = 0;
+    for (size_t i = 0; i < part.len; i++) dots += part.ptr[i] == '.';
+    return dots == 1 ? A_PART : letters;
+}
+
 // How far a wrong name is from a right one: the class counts double, as it is what a person knows
 // of a type; a class that is right in a wrong package is near too.
 static size_t name_distance(Str wrong, Str right, size_t limit) {
@@ -76,7 +97,7 @@ static size_t name_distance(Str wrong, Str right, size_t limit) {
     Str right_path = str_slice(right, 0, right.len - right_class.len);
     size_t path_limit = in_class == 0 ? 40 : limit - in_class * 2;
     if (wrong_path.len == 0) return in_class * 2;
-    size_t in_path = str_distance(wrong_path, right_path, path_limit);
+    size_t in_path = path_distance(wrong_path, right_path, path_limit);
     return in_path > path_limit ? limit + 1 : in_class * 2 + in_path;
 }
 

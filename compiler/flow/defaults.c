@@ -176,12 +176,13 @@ static bool default_matches_any(const Builder *builder, Str type) {
     const Flow *flow = builder->flow;
     for (uint32_t i = 0; i < flow->all_tasks.count; i++) {
         const Task *task = flow->all_tasks.items[i];
+        if (task->type == NULL) return true;  // whatever was meant
         if (str_starts_with(task->type_name, type)) return true;
         if (task->type != NULL && str_starts_with(task->type->name, type)) return true;
     }
     for (uint32_t i = 0; i < flow->triggers.count; i++) {
         const TriggerDecl *trigger = flow->triggers.items[i];
-        if (str_starts_with(trigger->type_name, type)) return true;
+        if (trigger->type == NULL || str_starts_with(trigger->type_name, type)) return true;
     }
     return false;
 }

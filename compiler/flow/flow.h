@@ -129,6 +129,7 @@ struct Flow {
     Retry *retry;
     uint32_t targets;         // of its options
     bool has_holes;           // a piece could not be read: what is missing may stand there
+    bool has_gaps;            // what has to be given is not: what reads a name may be missing
     LIST_OF(Str) hole_ids;    // ids found in such pieces
     struct Checked *checked;  // the check module's, once it has run
 };

@@ -17,6 +17,7 @@ typedef struct Default {
 typedef struct Missing {
     Diag *diag;
     Str name;
+    bool is_dynamic;  // templates would be rendered in it
 } Missing;
 
 typedef struct Builder {
@@ -60,7 +61,8 @@ void schema_unknown(Builder *builder, const Node *map, const Node *key, const Le
 // Misspelt members of `map`: E0101, and from then on they are read as what was meant. That keeps
 // one slip of the finger one finding: what was meant is neither missing nor unused.
 void schema_mend(Builder *builder, const Node *map, const Level *level);
-// The same before a type is known: `id` and `type`.
+// The same for one name, before a type is known; and for `id` and `type`.
+void schema_mend_word(Builder *builder, const Node *map, Str owner, Str name);
 void schema_mend_head(Builder *builder, const Node *map, Str owner);
 // E0102 is taken back where the name stands elsewhere and was reported there.
 void schema_settle(Builder *builder);
@@ -84,6 +86,14 @@ const char *kind_word(TypeKind kind);
 // A value against its type: its shape, and everything in it.
 void schema_value(Builder *builder, const Node *node, const Prop *prop, const PropType *type,
                   const Level *level);
+
+// --- moved.c ------------------------------------------------------------------------------------
+
+// A key that recovery put into `map`, from a column between two levels, and that `map` does not
+// know but a level around it does: its finding then says so. False where that is not so.
+bool moved_out(Builder *builder, const Node *map, const Node *key, const Level *level);
+// The same for all keys of a map that may have any: `level` holds the map.
+void moved_out_of_free(Builder *builder, const Node *map, const Level *level);
 
 // --- literal.c ----------------------------------------------------------------------------------
 

@@ -148,6 +148,7 @@ static void note_given(Diag *diag, const Node *map, const Node *key, const Level
 
 void schema_unknown(Builder *builder, const Node *map, const Node *key, const Level *level) {
     if (level->is_open || flow_span_is_default(builder->flow, key->span)) return;
+    if (moved_out(builder, map, key, level)) return;
     Diag *diag = report_unknown(builder, key, level);
     Meant meant = what_was_meant(builder, map, key, level);
     if (meant.owner.len > 0) {
@@ -169,29 +170,30 @@ void schema_mend(Builder *builder, const Node *map, const Level *level) {
     if (level->is_open || !level->is_certain) return;
     for (uint32_t i = 0; i < map->entries.count; i++) {
         Node *key = map->entries.items[i].key;
-        if (level_prop(level, key->text) != NULL) continue;
+        if (level_prop(level, key->text) != NULL || moved_out(builder, map, key, level)) continue;
         if (flow_span_is_default(builder->flow, key->span)) continue;
         Meant meant = what_was_meant(builder, map, key, level);
         if (meant.name.len > 0) read_as(builder, key, meant.name, level);
     }
 }
 
-void schema_mend_head(Builder *builder, const Node *map, Str owner) {
-    static const char *const names[] = {"id", "type"};
+void schema_mend_word(Builder *builder, const Node *map, Str owner, Str name) {
     const Level level = {.name = owner, .is_certain = true};
-    for (size_t k = 0; k < COUNT(names); k++) {
-        Str name = str_from(names[k]);
-        if (node_get(map, name) != NULL) continue;
-        for (uint32_t i = 0; i < map->entries.count; i++) {
-            Node *key = map->entries.items[i].key;
-            Nearest nearest = nearest_to(key->text);
-            nearest_offer(&nearest, name);
-            if (nearest.name.len == 0 || map->entries.items[i].value->type != YAML_SCALAR) continue;
-            if (flow_span_is_default(builder->flow, key->span)) continue;
-            read_as(builder, key, name, &level);
-            break;
-        }
+    if (node_get(map, name) != NULL) return;
+    for (uint32_t i = 0; i < map->entries.count; i++) {
+        Node *key = map->entries.items[i].key;
+        Nearest nearest = nearest_to(key->text);
+        nearest_offer(&nearest, name);
+        if (nearest.name.len == 0 || map->entries.items[i].value->type != YAML_SCALAR) continue;
+        if (flow_span_is_default(builder->flow, key->span)) continue;
+        read_as(builder, key, name, &level);
+        return;
     }
+}
+
+void schema_mend_head(Builder *builder, const Node *map, Str owner) {
+    schema_mend_word(builder, map, owner, STR("id"));
+    schema_mend_word(builder, map, owner, STR("type"));
 }
 
 void schema_settle(Builder *builder) {
@@ -201,8 +203,9 @@ void schema_settle(Builder *builder) {
         for (uint32_t k = 0; k < builder->strays.count && !is_stray; k++) {
             is_stray = str_eq(builder->strays.items[k], missing->name);
         }
-        if (!is_stray) continue;
-        diag_take_back(missing->diag);
+        if (is_stray) diag_take_back(missing->diag);
+        // What is written there, or would be, reads who knows what.
+        if (missing->is_dynamic) builder->flow->has_gaps = true;
     }
 }
 
@@ -375,6 +378,7 @@ void schema_missing(Builder *builder, const Level *level, Span at, Str owner,
         DiagLevel severity = level->is_certain && level->is_enforced ? DIAG_ERROR : DIAG_WARNING;
         Missing *missing = LIST_ADD(builder->arena, &builder->missing, Missing);
         missing->name = prop->name;
+        missing->is_dynamic = prop->mode != MODE_STATIC;
         missing->diag = diag_add(builder->diags, "E0102", severity, at,
                                  "property '" STR_FMT "' of " STR_FMT " is missing",
                                  STR_ARG(prop->name), STR_ARG(owner));

@@ -33,6 +33,7 @@ static void check_typed(Builder *builder, const Node *node, TypeKind kind, const
                  node_kind_name(node));
         return;
     }
+    schema_mend_word(builder, node, prop->name, STR("type"));
     const Node *type_node = node_get(node, STR("type"));
     if (node_is_absent(type_node)) {
         if (builder->flow->has_holes) return;
@@ -91,6 +92,7 @@ static void check_object(Builder *builder, const Node *node, const Prop *prop, c
         .is_open = def->prop_count == 0 && def->variant_count == 0,
     };
     if (def->variant_count > 0) {
+        schema_mend_word(builder, node, prop->name, def->discriminator);
         const Node *key = node_get(node, def->discriminator);
         const Def *variant = NULL;
         for (uint32_t i = 0; i < def->variant_count && key != NULL; i++) {
@@ -118,6 +120,7 @@ static void check_object(Builder *builder, const Node *node, const Prop *prop, c
 
 static void check_items(Builder *builder, const Node *node, const Prop *prop, const PropType *type,
                         const Level *level) {
+    moved_out_of_free(builder, node, level);
     if (type->item == NULL) return;
     for (uint32_t i = 0; i < node->items.count; i++) {
         schema_value(builder, node->items.items[i], prop, type->item, level);
@@ -261,12 +264,15 @@ void schema_value(Builder *builder, const Node *node, const Prop *prop, const Pr
     if (is_bare_reference(builder, node, prop)) return;
     switch (type->kind) {
     case T_ANY:
+        moved_out_of_free(builder, node, level);
         check_any(builder, node, prop, level);
         return;
     case T_DATA:
     case T_EXTERNAL:
+        moved_out_of_free(builder, node, level);
         return;
     case T_LABELS:
+        moved_out_of_free(builder, node, level);
         check_labels(builder, node, prop, level);
         return;
     case T_LIST:

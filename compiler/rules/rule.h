@@ -30,6 +30,10 @@ Str rule_text(const Node *node);  // of a scalar, else empty
 // A member that is there and not null.
 const Node *rule_member(const Node *map, const char *name);
 
+// Whether some text of a tree holds a path such as `inputs.id`, whether or not it is read there:
+// braces were forgotten around it, which is reported as that.
+bool rule_is_named(const Node *node, Str path);
+
 // What is wrong with a literal as the value of an input. `text` says it as the rest of a sentence
 // about that value: "is less than the 'min' of 3".
 typedef struct ValueFault {

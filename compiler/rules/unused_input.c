@@ -13,19 +13,6 @@ static bool reads_all(const Flow *flow) {
 // The whole flow is looked through for so many inputs that nothing reads; a flow has few.
 enum { LOOKS_MAX = 32 };
 
-// `inputs.id` in a text that is no template: braces were forgotten, which is reported as that.
-static bool is_named(const Node *node, Str path, uint32_t depth) {
-    if (node == NULL || depth > SYNTAX_DEPTH_MAX) return false;
-    if (node->type == YAML_SCALAR) return str_find(node->text, path, 0) != STR_NOT_FOUND;
-    for (uint32_t i = 0; i < node->items.count; i++) {
-        if (is_named(node->items.items[i], path, depth + 1)) return true;
-    }
-    for (uint32_t i = 0; i < node->entries.count; i++) {
-        if (is_named(node->entries.items[i].value, path, depth + 1)) return true;
-    }
-    return false;
-}
-
 static bool is_read(const Flow *flow, Str id) {
     for (uint32_t i = 0; i < flow->checked->refs.count; i++) {
         const Ref *ref = &flow->checked->refs.items[i];
@@ -57,14 +44,14 @@ static void check_inputs(const Rule *rule, const Flow *flow, InputDecl *const *i
         }
         if (input->id.len == 0 || is_read(flow, input->id)) continue;
         Str path = str_printf(diags->arena, "inputs." STR_FMT, STR_ARG(input->id));
-        if (looks++ < LOOKS_MAX && is_named(flow->node, path, 0)) continue;
+        if (looks++ < LOOKS_MAX && rule_is_named(flow->node, path)) continue;
         diag_add(diags, rule->code, rule->level, input->id_span,
                  "input '" STR_FMT "' is never used", STR_ARG(input->id));
     }
 }
 
 static void check(const Rule *rule, const Flow *flow, Diags *diags) {
-    if (flow->has_holes || reads_all(flow)) return;
+    if (flow->has_holes || flow->has_gaps || reads_all(flow)) return;
     check_inputs(rule, flow, flow->inputs.items, flow->inputs.count, diags);
 }
 

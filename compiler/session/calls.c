@@ -4,6 +4,7 @@
 // What a file says about another is certain only as far as both are those that will be deployed, so
 // what may lie outside (an unknown flow) is a warning; a project raises or silences it by its
 // rules.
+#include <string.h>
 #include <sys/stat.h>
 
 #include "rules/rule.h"
@@ -95,9 +96,18 @@ static bool may_be_near(Str wanted, Str name) {
     return (size_t)__builtin_popcountll(in_wanted ^ in_name) <= limit * 2;
 }
 
+// `inputs.x }}`, `a b`: a text that cannot be a name is another mistake.
+static bool is_no_name(Str text) {
+    for (size_t i = 0; i < text.len; i++) {
+        if (strchr(" {}()|'\"", text.ptr[i]) != NULL) return true;
+    }
+    return false;
+}
+
 static void check_unknown(const Caller *caller) {
     const FlowIndex *index = caller->session->flows;
     const FlowCall *call = &caller->call;
+    if (is_no_name(call->id) || is_no_name(call->flow_namespace)) return;
     Nearest nearest = nearest_to(call->id);
     Str name_space = {0};
     uint32_t guesses = 0;

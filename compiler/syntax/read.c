@@ -67,6 +67,10 @@ static void read_tree(Reader *reader, BytesReport report) {
         diag_note(diag, "repair those above and check again");
     }
     reader->tree->has_holes = true;
+    for (uint32_t i = found_before; i < reader->diags->list.count; i++) {
+        const Str code = str_from(reader->diags->list.items[i]->code);
+        if (str_eq(code, STR("E0012"))) reader->tree->has_moved = true;
+    }
     Node all = {0};
     find_ids(reader, 0, (uint32_t)reader->source->bytes.len, &all);
     for (uint32_t i = 0; i < all.hole_ids.count; i++) {

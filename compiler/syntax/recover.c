@@ -311,7 +311,8 @@ static bool try_colon(Repair *repair) {
     if (!has_colon) {
         if (repair->bytes[end] != ' ') return false;
         while (value < line->value_end && repair->bytes[value] == ' ') value++;
-    } else if (repair->bytes[value] == '/' || repair->bytes[value] == ':') {
+    } else if (repair->bytes[value] == ':' ||
+               (repair->bytes[value] == '/' && repair->bytes[value + 1] == '/')) {
         return false;  // a URL or a name with colons: no key
     }
     const Str key = repair_raw(repair, line->content, end);
