@@ -18,7 +18,7 @@ static DiagLevel weight(const Env *env) {
 
 // Whether an unknown name is said: behind a guard, too, but not where a condition asked for it.
 static bool is_silent_place(const Env *env, const Expr *expr) {
-    if (env->is_asked || env->site->is_static || env->site->kind == SITE_TRIGGER) return true;
+    if (env->site->is_static || env->site->kind == SITE_TRIGGER) return true;
     return env->facts != NULL && fact_holds(env, expr_path(env->check->arena, expr));
 }
 
@@ -245,7 +245,7 @@ static const Task *known_task(Env *env, const Expr *expr, Str id, Span span, boo
     }
     bool was_asked = env->is_asked;
     env->is_asked = false;  // whether a task is in the flow is no question
-    bool is_quiet = is_silent_place(env, expr);
+    bool is_quiet = env->is_asked || is_silent_place(env, expr);
     env->is_asked = was_asked;
     if (is_quiet) return NULL;
     *is_silent = false;
@@ -602,7 +602,13 @@ static ExprType *place_member(Env *env, const Expr *expr, const ExprType *base, 
     type->typed.undef = place->is_open ? MAYBE : CERTAINLY;
     if (place->is_open) type->typed.source = SOURCE_UNKNOWN;
     bool is_sure = place->is_certain && !place->is_open && !may_be_in_hole(env, place, key);
-    if (is_sure && !is_silent_place(env, expr)) unknown_field(env, place, key, span);
+    // Which outputs a type has is no question that a flow could ask.
+    const bool is_asked = env->is_asked && place->origin != ORIGIN_TASK_OUTPUT;
+    if (is_sure && !is_asked && !is_silent_place(env, expr)) {
+        unknown_field(env, place, key, span);
+        type->typed.undef = MAYBE;  // what was meant is there
+        type->typed.source = SOURCE_UNKNOWN;
+    }
     return type;
 }
 

@@ -4,9 +4,11 @@ A class yields only where the mistake is certain: the names are declared in the 
 not a fault already. `classes.yaml` says which codes answer for a class.
 """
 
+import ast
 import collections
 import os
 import re
+import textwrap
 
 import yaml
 
@@ -665,13 +667,17 @@ def typo_variable(flow, random):
     return renamed(flow, random, references(flow, "vars", flow.variables))
 
 
+def in_loop(flow, task):
+    return any(re.search(r"\.(ForEach|EachSequential|EachParallel|Loop)$", o.type) for o in flow.ancestors(task.parent))
+
+
 @fault_class("typo-output")
 def typo_output(flow, random):
     for template in flow.templates:
         for match in re.finditer(r"(?<![\w.'])outputs\.([A-Za-z_]\w*)\.([A-Za-z]\w*)", template.bare):
             task = flow.tasks.get(match.group(1))
-            if task is None or not task.is_certain:
-                continue
+            if task is None or not task.is_certain or in_loop(flow, task):
+                continue  # the outputs of a loop's task stand under its values
             row = flow.catalog.types.get(task.type, {})
             outputs = row.get("outputs") or {}
             if row.get("outputs_open") or match.group(2) not in outputs:
@@ -1094,15 +1100,34 @@ def fi_deleted(flow, random):
                 yield Fault((at + match.start(1), at + match.end(1), "true"), also=[(at, end(script.value))])
 
 
+def is_python(text):
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def without_templates(text):
+    """Python with a name of the same length in place of each expression, so that offsets stay."""
+    return re.sub(r"\{\{.*?\}\}", lambda m: re.sub(r"[^\n]", "_", m.group(0)), text, flags=re.S)
+
+
 @fault_class("python-bracket-deleted")
 def python_bracket(flow, random):
+    """A closing bracket that python3 itself misses: a script that it reads, and no more without the bracket."""
     for made in flow.objects:
         script = made.props.get("script") if made.type == "io.kestra.plugin.scripts.python.Script" else None
         if script and is_scalar(script.value) and script.value.style == "|" and "{%" not in script.value.value:
-            text = flow.text[start(script.value):end(script.value)]
-            for match in re.finditer(r"^[^#\n]*[\w'\"]([)\]])$", text, re.M):
-                at = start(script.value)
-                yield Fault((at + match.start(1), at + match.end(1), ""), also=[(at, end(script.value))])
+            at = start(script.value)
+            block = flow.text[at:end(script.value)]
+            first = block.index("\n") + 1
+            text = without_templates(block[first:])
+            if not is_python(textwrap.dedent(text)):
+                continue
+            for match in re.finditer(r"[\w'\"]([)\]])$", text, re.M):
+                if not is_python(textwrap.dedent(text[:match.start(1)] + text[match.end(1):])):
+                    yield Fault((at + first + match.start(1), at + first + match.end(1), ""), also=[(at, end(script.value))])
 
 
 @fault_class("subflow-wrong")
