@@ -1,7 +1,7 @@
 # layers.cmake - the modules from left to right, what each may include, and which foreign headers it owns.
 #
 # The build takes its link lines from here and tests/architecture/layers.py takes its rules, so the two cannot disagree.
-#   layer(SIDE NAME [USES module...] [LIBS library...])     USES names modules of the same side or shared ones
+#   layer(SIDE NAME [SMALL] [USES module...] [LIBS library...])     USES names modules of the same side or shared ones; SMALL: size before speed
 # A library is a pkg-config name, or `dl` for one that is opened on first use.
 
 layer(runtime base     LIBS libsodium)
@@ -13,14 +13,14 @@ layer(runtime log      USES base value)
 layer(runtime loop     USES base LIBS libuv)
 layer(runtime proc     USES base loop)
 layer(runtime net      USES base value loop LIBS dl-curl)
-layer(runtime secret   USES base value)
+layer(runtime secret   SMALL USES base value)
 layer(runtime store    USES base value LIBS sqlite3)
 layer(runtime host     USES base value leaf artifact log loop proc net secret store LIBS lua5.4)
 layer(runtime engine   USES base value artifact)
 layer(runtime run      USES base value leaf artifact log loop proc net secret store host engine)
 layer(runtime trigger  USES base value leaf artifact log loop proc net secret store host engine run)
 layer(runtime serve    USES base value leaf artifact log loop proc net secret store host engine run trigger)
-layer(runtime cli      USES base value leaf artifact log loop proc net secret store host engine run trigger serve)
+layer(runtime cli      SMALL USES base value leaf artifact log loop proc net secret store host engine run trigger serve)
 
 layer(compiler source  USES base value)
 layer(compiler diag    USES base value source)

@@ -40,6 +40,10 @@ static int encode_json(lua_State *L) {
     if (value_map_get_bool(options, STR("pretty"), false)) style = JSON_PRETTY;
     if (value_map_get_bool(options, STR("canonical"), false)) style = JSON_CANONICAL;
     bool drops = value_map_get_bool(options, STR("drop_nulls"), false);
+    if (value_has_secret(value)) {  // in clear only where the handle goes
+        leaf_push_value(L, make_call(&task->call, STR("toJson"), value));
+        return 1;
+    }
     Buffer text = {0};
     json_write(&text, value, style, drops ? JSON_DROP_NULLS : 0);
     return push_buffer(L, task, &text);
@@ -332,8 +336,10 @@ static int push_hex(lua_State *L, HostTask *task, const uint8_t *bytes, size_t l
 
 static int hash(lua_State *L) {
     HostTask *task = call_begin(L);
-    Str name = check_text(L, 1, "name of a hash"), text = check_text(L, 2, "text");
+    Str name = check_text(L, 1, "name of a hash"), text = {0};
     uint8_t bytes[64];
+    Err err = reveal(task, check_value(L, 2, &task->call, "text"), &task->call, &text);
+    if (err.code != ERR_NONE) return push_failure(L, &err, "permanent");
     if (str_eq(name, STR("sha256"))) {
         sha256(text, bytes);
         return push_hex(L, task, bytes, 32);
@@ -354,8 +360,11 @@ static int hmac(lua_State *L) {
     if (!str_eq(check_text(L, 1, "name of a hash"), STR("sha256"))) {
         return luaL_error(L, "hmac: unknown hash '%s' (sha256)", lua_tostring(L, 1));
     }
-    Str key = {0}, text = check_text(L, 3, "text");
+    Str key = {0}, text = {0};
     Err err = reveal(task, check_value(L, 2, &task->call, "key"), &task->call, &key);
+    if (err.code == ERR_NONE) {
+        err = reveal(task, check_value(L, 3, &task->call, "text"), &task->call, &text);
+    }
     if (err.code != ERR_NONE) return push_failure(L, &err, "permanent");
     uint8_t bytes[32];
     hmac_sha256(key, text, bytes);

@@ -199,7 +199,8 @@ Value make_secret(Host *host, Str name, Str plain, Arena *arena);
 // a map in any arena; working directory and secrets are replaced.
 bool effect(HostTask *task, Value description);
 
-int api_logs(lua_State *L);  // logs.c
+int api_logs(lua_State *L);                  // logs.c
+void add_execution_functions(lua_State *L);  // executions.c
 
 // --- handlers of external types (handlers.c) ----------------------------------------------------
 

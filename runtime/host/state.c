@@ -435,6 +435,7 @@ void add_state_functions(lua_State *L) {
     };
     luaL_setfuncs(L, functions, 0);
     add_table(L, "kv", kv);
+    add_execution_functions(L);
     lua_newtable(L);
     lua_pushcfunction(L, failure_to_text);
     lua_setfield(L, -2, "__tostring");

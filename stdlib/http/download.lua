@@ -20,6 +20,21 @@ local function given_name(headers)
     return nil
 end
 
+-- What the last segment of the address ends with, so that the file can be told by its name.
+local function extension_of(uri)
+    if type(uri) ~= "string" then return nil end  -- it holds a secret
+    local path = string.split(string.split(uri, "?")[1], "#")[1]
+    local segments = string.split(path, "/")
+    local parts = string.split(segments[#segments], ".")
+    if #segments < 4 or #parts < 2 then return nil end  -- a host's name has dots as well
+    local last = parts[#parts]
+    for i = 1, #last do
+        local c = last:sub(i, i):lower()
+        if not (c >= "a" and c <= "z" or c >= "0" and c <= "9") then return nil end
+    end
+    return last ~= "" and "." .. last or nil
+end
+
 local function run(props, host)
     local request, problem = http.request(props, host)
     if request == nil then return nil, problem, "permanent" end
@@ -35,7 +50,8 @@ local function run(props, host)
     host.metric("response.length", "counter", answer.size)
     local name = props.saveAs or given_name(answer.headers)
     local uri
-    uri, message, class = host.storage.put({ file = PART, name = name })
+    uri, message, class = host.storage.put({ file = PART, name = name,
+        extension = name == nil and extension_of(props.uri) or nil })
     if uri == nil then return nil, message, class end
     host.workdir.remove(PART)
     return { uri = uri, code = answer.status, length = answer.size, headers = answer.headers }

@@ -1,9 +1,11 @@
 -- Delete one key of the key-value store.
+local kv = use "lib.kv"
+
 local function run(props, host)
     local deleted, message, class = host.kv.delete(props.key, props.namespace)
     if deleted == nil then return nil, message, class end
     if not deleted and props.errorOnMissing then
-        return nil, "there is no key '" .. props.key .. "'", "permanent"
+        return nil, kv.missing(props, host) .. ", and 'errorOnMissing' is true", "permanent"
     end
     return { deleted = deleted }
 end

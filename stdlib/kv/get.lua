@@ -1,4 +1,6 @@
 -- Read one key: in the flow's own namespace and then its parents, or in another one and only there.
+local kv = use "lib.kv"
+
 local function namespaces(props, host)
     local own = host.context.namespace
     if props.namespace ~= nil and props.namespace ~= own then return { props.namespace } end
@@ -15,7 +17,7 @@ local function run(props, host)
         if message ~= nil then return nil, message, class end
     end
     if props.errorOnMissing then
-        return nil, "there is no key '" .. props.key .. "'", "permanent"
+        return nil, kv.missing(props, host) .. "; `errorOnMissing: false` gives null then", "permanent"
     end
     return {}
 end

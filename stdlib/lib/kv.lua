@@ -24,4 +24,14 @@ function kv.typed(text, kind, host)
     return nil, "the value is no " .. kind
 end
 
+-- Says that a key is missing, and where a whole namespace is: nothing but keys makes one here.
+function kv.missing(props, host)
+    local namespace = props.namespace or host.context.namespace
+    local text = "there is no key '" .. props.key .. "' in namespace '" .. namespace .. "'"
+    if namespace ~= host.context.namespace and #(host.kv.keys(nil, namespace) or {}) == 0 then
+        text = text .. ", which does not exist: no flow has written a key there"
+    end
+    return text
+end
+
 return kv

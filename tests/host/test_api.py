@@ -9,7 +9,7 @@ import flowtest  # noqa: E402
 
 SOURCE = flowtest.SOURCE
 HOST = SOURCE / "runtime" / "host"
-TABLES = ("workdir", "storage", "nsfiles", "kv", "archive", "json", "yaml", "csv", "re", "base64", "url")
+TABLES = ("workdir", "storage", "nsfiles", "kv", "executions", "archive", "json", "yaml", "csv", "re", "base64", "url")
 FIELDS = {"null", "context"}
 
 
