@@ -240,7 +240,8 @@ local TOOLS = {
     { "trivy.cli.TrivyCLI", program = "trivy", image = "ghcr.io/aquasecurity/trivy" },
     -- No shell: the commands are the argument vector.
     { "cloudquery.CloudQueryCLI", program = "cloudquery",
-      image = "ghcr.io/cloudquery/cloudquery:latest-ubuntu", interpreter = {}, goes_on = true },
+      image = "ghcr.io/cloudquery/cloudquery:latest-ubuntu", interpreter = {}, goes_on = true,
+      own_entry = true },
 }
 
 local function runner(row)
@@ -249,7 +250,7 @@ local function runner(row)
         spec.commands = spec.commands or props.commands or {}
         spec.program, spec.image = row.program, row.image
         spec.interpreter = row.interpreter or SHELL
-        spec.no_fail_fast = row.goes_on
+        spec.no_fail_fast, spec.own_entry = row.goes_on, row.own_entry
         if row.is_terraform then return terraform.run(props, host, spec, last) end
         return script.run(props, host, spec, last)
     end

@@ -147,6 +147,20 @@ local function run_one(command)
     end
 end
 
+-- An environment of Python with what is required, and the profiles, for the tasks that come behind.
+local function run_setup(props, host, last)
+    local python, words = props.pythonPath or "python", { "./bin/pip install --quiet --" }
+    for _, package in ipairs(value.list(host, props.requirements)) do words[#words + 1] = value.quote(package) end
+    local profiles = props.profiles
+    if type(profiles) ~= "string" and not host.is_secret(profiles) then profiles = host.json.encode(profiles) end
+    return script.run(props, host, {
+        program = python, image = "python",
+        env = { PYTHONUNBUFFERED = "true", PIP_ROOT_USER_ACTION = "ignore" },
+        commands = { value.quote(python) .. " -m venv --system-site-packages .", table.concat(words, " ") },
+        keep_files = { [".profile/profiles.yml"] = profiles },
+    }, last)
+end
+
 local function declare(name, run)
     return task {
         implements = PACKAGE .. name,
@@ -159,7 +173,7 @@ local function declare(name, run)
     }
 end
 
-local tasks = { declare("DbtCLI", run_cli) }
+local tasks = { declare("DbtCLI", run_cli), declare("Setup", run_setup) }
 for name, command in pairs({ Build = "build", Compile = "compile", Deps = "deps",
     Freshness = "source freshness", List = "ls", Run = "run", Seed = "seed", Snapshot = "snapshot",
     Test = "test" }) do

@@ -156,7 +156,8 @@ local function execute(props, host, spec, last)
         return host.exec(command)
     end
     command.image = image or spec.image
-    if spec.container then command.entry = false end  -- the image's own
+    local says_none = value.get(host, options, "entryPoint") == nil
+    if spec.container or spec.own_entry and says_none then command.entry = false end  -- the image's
     if last and last.checkpoint and last.checkpoint.container then
         local result
         result, message, class = docker.go_on(host, engine, command, options, last)
@@ -177,6 +178,8 @@ end
 --   collect     called after it, also after a failure: more output files, …, whether it is a warning
 --   container   properties of a container that it runs in, whatever the host's rule says
 --   on_line, grace  as host.exec takes them
+--   is_bare     no outputs but those of the type
+--   own_entry   a container keeps the entrypoint of its image, where its runner says none
 -- `last` is what a run before a crash left behind, where there was one.
 function script.run(props, host, spec, last)
     local result, message, class = go_on(host, spec, last)
@@ -197,7 +200,9 @@ end
 function script.finish(props, host, spec, result)
     for name in pairs(spec.files or {}) do host.workdir.remove(name) end
 
-    host.outputs({ exitCode = result.code, vars = result.vars, taskRunner = result.runner })
+    if not spec.is_bare then
+        host.outputs({ exitCode = result.code, vars = result.vars, taskRunner = result.runner })
+    end
     local more, is_warning
     local files, message, class = collect_files(props, host)
     if files == nil then return nil, message, class end
@@ -206,7 +211,7 @@ function script.finish(props, host, spec, result)
         if more == nil then return nil, message, class end
         for path, uri in pairs(more) do files[path] = uri end
     end
-    host.outputs({ outputFiles = files })
+    if not spec.is_bare then host.outputs({ outputFiles = files }) end
     if result.code ~= 0 then host.fail(failure(result.code, host, spec)) end
     if is_warning then host.fail("some results are warnings", { state = "WARNING" }) end
     return {}

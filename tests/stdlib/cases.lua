@@ -281,7 +281,67 @@ local VECTORS = {
       "set -e\ndbt ls --log-path logs" },
     { "dbt.cli.Build", { dbtPath = "dbt", fullRefresh = true, select = { "a", "b" } },
       "dbt --log-format json build --full-refresh --select a b" },
+    { "dbt.cli.Compile", {}, "./bin/dbt --log-format json compile" },
+    { "dbt.cli.Deps", { debug = true }, "./bin/dbt --log-format json --debug deps" },
     { "dbt.cli.Freshness", {}, "./bin/dbt --log-format json source freshness" },
+    { "dbt.cli.List", { selector = "s" }, "./bin/dbt --log-format json ls --selector s" },
+    { "dbt.cli.Run", { thread = 4, target = "prod" },
+      "./bin/dbt --log-format json run --threads 4 --target prod" },
+    { "dbt.cli.Seed", { profiles = "a: 1" },
+      "./bin/dbt --log-format json seed --profiles-dir /task/dir/.profile",
+      written = { [".profile/profiles.yml"] = "a: 1" } },
+    { "dbt.cli.Snapshot", { exclude = { "a", "b" } }, "./bin/dbt --log-format json snapshot --exclude a b" },
+    { "dbt.cli.Test", { failFast = true, warnError = true, projectDir = "p" },
+      "./bin/dbt --log-format json --fail-fast --warn-error test --project-dir p" },
+    { "docker.cli.Compose", { composeFile = "c.yml", composeArgs = { "up", "-d" } },
+      "set -e\ndocker compose -f 'c.yml' up -d" },
+    { "argocd.apps.Status", { server = "s", token = fake.secret("t"), application = "app" },
+      "command -v argocd >/dev/null || { curl -sSfL -o ./argocd 'https://github.com/argoproj/argo-cd/"
+          .. "releases/latest/download/argocd-linux-amd64' && chmod +x ./argocd && PATH=\"$PWD:$PATH\"; }\n"
+          .. "argocd app get 'app' --server 's' --output json", env = { ARGOCD_AUTH_TOKEN = "******" } },
+    { "scripts.bun.Commands", { commands = { "bun x" } }, "set -e\nbun x" },
+    { "scripts.deno.Commands", { commands = { "deno task x" } }, "set -e\ndeno task x" },
+    { "scripts.dotnet.Commands", { beforeCommands = { "a" }, commands = { "dotnet build" } },
+      "set -e\ncommand -v dotnet-script >/dev/null || dotnet tool install -g dotnet-script "
+          .. "--ignore-failed-sources || true\nexport PATH=\"$PATH:$HOME/.dotnet/tools\"\na\ndotnet build" },
+    { "scripts.dotnet.Script", { script = "1" },
+      "set -e\ncommand -v dotnet-script >/dev/null || dotnet tool install -g dotnet-script "
+          .. "--ignore-failed-sources || true\nexport PATH=\"$PATH:$HOME/.dotnet/tools\"\n"
+          .. "dotnet-script ./script_main.csx", written = { ["./script_main.csx"] = "1" } },
+    { "scripts.groovy.Commands", { commands = { "groovy a" }, failFast = false }, "groovy a" },
+    { "scripts.jbang.Commands", { commands = { "jbang a" } }, "set -e\njbang a" },
+    { "scripts.julia.Commands", { commands = { "julia a.jl" } }, "set -e\njulia a.jl" },
+    { "spark.RSubmit", { master = "local", mainScript = "x <- 1" },
+      "/opt/spark/bin/spark-submit --master 'local' --deploy-mode 'client' /task/dir/main.R",
+      removed = { "main.R" } },
+    { "dbt.cli.Setup", { profiles = { a = 1 }, requirements = { "dbt-duckdb" } },
+      "set -e\n'python' -m venv --system-site-packages .\n./bin/pip install --quiet -- 'dbt-duckdb'",
+      written = { [".profile/profiles.yml"] = '{"a":1}' } },
+    { "beam.RunPipeline", { definition = "pipeline: {}", options = { job_name = "a b" } },
+      "set -e\ntimeout 300 python3 -m apache_beam.yaml.main --yaml_pipeline_file='pipeline.yaml' "
+          .. "--runner=DirectRunner --job_name='a b'", written = { ["pipeline.yaml"] = "pipeline: {}" } },
+    { "beam.RunPipeline", { file = "wordcount.py", beamRunner = "FLINK", requirements = { "x" },
+        pipelineTimeoutSeconds = 9 },
+      "set -e\npython3 -m venv --system-site-packages .packages\n./.packages/bin/pip install --quiet "
+          .. "--disable-pip-version-check -- 'x'\nPATH=\"$PWD/.packages/bin:$PATH\"\n"
+          .. "timeout 9 python3 'wordcount.py' --runner=FlinkRunner" },
+    { "cloudquery.Sync", { configs = { { kind = "source" }, "kind: destination" } }, "--log-console",
+      first = "cloudquery", written = { ["config1.yml"] = '{"kind":"source"}',
+          ["config2.yml"] = "kind: destination" } },
+    { "datahub.Ingestion", { recipe = { source = { type = "mysql" } } },
+      "set -e\ndatahub ingest -c recipe.yml",
+      written = { ["recipe.yml"] = '{"source":{"type":"mysql"}}' } },
+    { "ollama.cli.OllamaCLI", { commands = { "ollama list" }, host = "http://o:1",
+        auth = { apiKey = fake.secret("k") } }, "set -e\nollama list",
+      env = { OLLAMA_HOST = "http://o:1", OLLAMA_API_KEY = "******" } },
+    { "ollama.cli.OllamaCLI", { commands = { "ollama list" }, modelCachePath = "/m" },
+      "set -e\nollama serve >.ollama.log 2>&1 &\nfor i in 1 2 3 4 5 6 7 8 9 10; do ollama list "
+          .. ">/dev/null 2>&1 && break; sleep 1; done\nollama list", env = { OLLAMA_MODELS = "/m" } },
+    { "soda.Scan", { configuration = { ["data_source w"] = {} }, checks = { a = 1 }, verbose = true,
+        variables = { day = "x y" } },
+      "set -e\n'soda' 'scan' '-d' 'w' '-c' 'configuration.yml' '-srf' 'result.json' '-V' '-v' "
+          .. "'day=x y' 'checks.yml'", written = { ["configuration.yml"] = '{"data_source w":{}}',
+          ["checks.yml"] = '{"a":1}' } },
 }
 
 case("each_tool_runs_its_commands_as_its_type_says", function()
@@ -297,6 +357,19 @@ case("each_tool_runs_its_commands_as_its_type_says", function()
         if row.removed then same(record.removed, row.removed) end
         if row.written then same(record.written, row.written) end
     end
+end)
+
+case("a_scan_with_warnings_is_a_warning_and_one_that_fails_keeps_its_result", function()
+    local props = { configuration = { ["data_source w"] = {} }, checks = { a = 1 } }
+    local function scan(code)
+        return fake.run("io.kestra.plugin.soda.Scan", props, { exec = { { code = code, vars = {} } },
+            files = { ["result.json"] = '{"hasErrors": false, "default_data_source": "w"}' } })
+    end
+    local record = scan(1)
+    same({ record.how, record.outputs.exitCode }, { { state = "WARNING" }, 1 })
+    record = scan(2)
+    same({ record.failure, record.outputs.exitCode }, { "Command failed with exit code 2", 2 })
+    same(record.outputs.result, { hasErrors = false, defaultDataSource = "w" })
 end)
 
 case("what_dbt_has_written_is_kept_and_counted", function()

@@ -19,5 +19,11 @@ def test_a_third_of_the_published_flows_compiles():
     assert done.returncode == 0, done.stdout[-300:] + done.stderr
 
 
+def test_every_type_of_the_contract_has_a_module_and_a_test():
+    done = subprocess.run([sys.executable, flowtest.SOURCE / "tests/stdlib/coverage", "--bin", Path(flowtest.FLOWC).parent, "--contract"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+
+
 if __name__ == "__main__":
     flowtest.main()
