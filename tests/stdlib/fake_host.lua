@@ -251,6 +251,7 @@ end
 function fake.run(name, props, script, entry)
     local module = fake.load(name)
     local host, record = fake.host(script or {})
+    host.context.task_type = name
     local ok, outputs, message, class = pcall(module[entry or "run"], fake.mark(props), host)
     if not ok then
         if type(outputs) ~= "table" then error(outputs, 0) end
