@@ -40,6 +40,10 @@ static void check_members(Builder *builder) {
     schema_members(builder, builder->flow->node, &level, skip, COUNT(skip));
     for (size_t i = 0; i < COUNT(skip); i++) {
         const Node *node = node_get(builder->flow->node, str_from(skip[i]));
+        const bool is_list = i > 0 && i < 6;  // a flow without tasks has a finding of its own
+        if (node_is_nothing(node) && is_list) {
+            schema_nothing(builder, node, str_from(skip[i]), "a list", "[]", &level);
+        }
         if (node_is_absent(node)) continue;
         bool is_word =
             str_eq(str_from(skip[i]), STR("id")) || str_eq(str_from(skip[i]), STR("namespace"));
@@ -56,13 +60,42 @@ static void check_members(Builder *builder) {
 
 static void check_retry(Builder *builder, const Node *node) {
     const Def *def = catalog_def(builder->catalog, STR("_base"), STR("AbstractRetry"));
-    if (def == NULL || node_is_absent(node)) return;
+    if (def == NULL) return;
     Prop prop = {
         .name = STR("retry"), .type = {.kind = T_OBJECT, .def = def},
              .flags = PROP_CASCADE
     };
     Level level = {.name = STR("flow"), .is_certain = true, .is_enforced = true};
     schema_value(builder, node, &prop, &prop.type, &level);
+}
+
+// Read before everything else, as a text and nothing that could become one.
+static void check_namespace(Builder *builder, const Node *node) {
+    if (node == NULL || node->type != YAML_SCALAR) return;
+    const bool is_number =
+        node->resolved == YAML_SCALAR_INT || node->resolved == YAML_SCALAR_FLOAT;
+    if (!is_number && node->resolved != YAML_SCALAR_BOOL) return;
+    const uint32_t targets = builder->options->targets;
+    if (targets == TARGET_2_0) return;  // it turns the number into a text
+    Diag *diag = diag_add(builder->diags, "E0104", DIAG_ERROR, node->span,
+                          "'namespace' must be a text, not a %s",
+                          is_number ? "number" : "boolean");
+    if (targets != 0) diag->targets = targets & ~(uint32_t)TARGET_2_0;
+    DiagSuggestion *fix = diag_suggestion(diag, true, "put it in quotes");
+    diag_edit(diag, fix, node->span,
+              str_printf(builder->arena, "\"" STR_FMT "\"", STR_ARG(node->text)));
+}
+
+// Read before everything else, as a number of 32 bits and nothing that could become one.
+static void check_revision(Builder *builder, const Node *node) {
+    if (node == NULL || node->type != YAML_SCALAR) return;
+    if (node_is_null(node) && !node_is_nothing(node)) return;
+    const bool is_integer = node->resolved == YAML_SCALAR_INT && node->value.kind == VALUE_INT &&
+                            node->value.as.integer <= INT32_MAX;
+    const bool is_word = node->resolved == YAML_SCALAR_TEXT && node->text.len > 0;
+    if (is_integer || is_word) return;  // of a word the schema has said so
+    diag_add(builder->diags, "E0104", DIAG_ERROR, node->span,
+             "'revision' must be an integer of 32 bits");
 }
 
 static Node *present(const Node *map, const char *name) {
@@ -78,6 +111,7 @@ static void check_targets(Builder *builder) {
         const char *note;
     } gone[] = {
         {"listeners",      TARGET_2_0,               "use 'afterExecution', 'errors' or 'finally'"},
+        {"workerGroup",    TARGET_2_0,               "use 'workerSelector'"                       },
         {"taskDefaults",   TARGET_2_0,               "use inline values or variables"             },
         {"pluginDefaults", TARGET_2_0,               "use inline values or variables"             },
         {"finally",        TARGET_0_20,              "it exists from 0.23 on"                     },
@@ -187,7 +221,9 @@ Flow *flow_build(const Tree *tree, const Document *document, Catalog *catalog,
 
     check_members(&builder);
     check_targets(&builder);
-    check_retry(&builder, flow->retry_node);
+    check_retry(&builder, node_get(root, STR("retry")));
+    check_namespace(&builder, node_get(root, STR("namespace")));
+    check_revision(&builder, node_get(root, STR("revision")));
     build_inputs(&builder, present(root, "inputs"), (Str){0}, &flow->inputs);
     for (size_t i = 0; i < COUNT(flow_lists); i++) {
         Node *node = node_get(root, str_from(flow_lists[i].name));

@@ -85,6 +85,35 @@ static void mend_input(Builder *builder, const Node *node) {
     if (input_level(builder, has_type, type, &level)) schema_mend(builder, node, &level);
 }
 
+// A list of texts; since 2.0 an item may also be {label, value}.
+static void check_values(Builder *builder, const Node *values, const InputDecl *input,
+                         const Level *level) {
+    if (level_prop(level, STR("values")) == NULL || values == NULL) return;
+    if (node_is_nothing(values) && input->expression != NULL) {
+        schema_nothing(builder, values, STR("values"), "a list", NULL, level);
+        return;
+    }
+    if (node_is_absent(values)) return;
+    if (values->type != YAML_LIST) {
+        diag_add(builder->diags, "E0104", DIAG_ERROR, values->span,
+                 "'values' must be a list, not a %s", node_kind_name(values));
+        return;
+    }
+    const bool takes_maps = (builder->options->targets & ~(uint32_t)TARGET_2_0) == 0;
+    for (uint32_t i = 0; i < values->items.count; i++) {
+        const Node *item = values->items.items[i];
+        if (item->type == YAML_MAP && takes_maps) {
+            if (!node_is_absent(node_get(item, STR("value")))) continue;
+            diag_add(builder->diags, "E0102", DIAG_ERROR, item->span,
+                     "an item of 'values' that is a map needs a 'value'");
+            continue;
+        }
+        if (item->type != YAML_LIST && item->type != YAML_MAP) continue;
+        diag_add(builder->diags, "E0104", DIAG_ERROR, item->span,
+                 "an item of 'values' must be a text, not a %s", node_kind_name(item));
+    }
+}
+
 // The schema of an input is the catalog's; `defaults` and `prefill` are judged by rules that know
 // the input's type and bounds, `values` also take {label, value} since 2.0.
 static void check_input(Builder *builder, const Node *node, const InputDecl *input) {
@@ -102,6 +131,7 @@ static void check_input(Builder *builder, const Node *node, const InputDecl *inp
     static const char *const skip[] = {"type",   "defaults", "prefill", "values",
                                        "inputs", "id",       "itemType"};
     schema_members(builder, node, &level, skip, COUNT(skip));
+    check_values(builder, node_get(node, STR("values")), input, &level);
 }
 
 static InputDecl *build_input(Builder *builder, Node *node, Str prefix) {
@@ -178,6 +208,10 @@ void build_outputs(Builder *builder, const Node *list) {
     if (node_is_absent(list) || list->type != YAML_LIST) return;
     for (uint32_t i = 0; i < list->items.count; i++) {
         Node *item = list->items.items[i];
+        if (node_is_null(item)) {
+            diag_add(builder->diags, "E0104", DIAG_ERROR, item->span,
+                     "an output must be a map with 'id', 'type' and 'value', not a null");
+        }
         if (item->type != YAML_MAP) continue;  // the schema has said so
         OutputDecl *output = arena_new(builder->arena, OutputDecl);
         const Node *id = present(item, "id");

@@ -209,8 +209,20 @@ static void check_values(Builder *builder, const Node *values, const TaskType *t
 
 void defaults_check(Builder *builder) {
     const Node *list = builder->flow->plugin_defaults;
-    if (list == NULL || list->type != YAML_LIST) return;
+    if (list == NULL) return;
+    if (list->type != YAML_LIST) {
+        diag_add(builder->diags, "E0104", DIAG_ERROR, list->span,
+                 "'pluginDefaults' must be a list, not a %s", node_kind_name(list));
+        return;
+    }
     for (uint32_t i = 0; i < list->items.count; i++) {
+        const Node *item = list->items.items[i];
+        if (item->type != YAML_MAP && item->type != YAML_HOLE) {
+            diag_add(builder->diags, "E0104", DIAG_ERROR, item->span,
+                     "an item of 'pluginDefaults' must be a map with 'type' and 'values', not a %s",
+                     node_kind_name(item));
+            continue;
+        }
         const Node *type_node = node_get(list->items.items[i], STR("type"));
         const Node *values = node_get(list->items.items[i], STR("values"));
         if (node_is_absent(type_node) || type_node->type != YAML_SCALAR) continue;

@@ -40,6 +40,7 @@ typedef struct Level {
     const Prop *props;
     uint32_t prop_count;
     Str name;          // of the type, or of the property that holds the object
+    Str def;           // of an object: the name of its definition
     bool is_certain;   // a mistake here is an error; else a warning at most
     bool is_enforced;  // constraints hold when a flow is saved
     bool is_open;      // unknown names are accepted
@@ -86,6 +87,10 @@ const char *kind_word(TypeKind kind);
 // A value against its type: its shape, and everything in it.
 void schema_value(Builder *builder, const Node *node, const Prop *prop, const PropType *type,
                   const Level *level);
+// E0104 of a key with nothing behind it: `wanted` is needed, `empty` (or NULL) means the same as
+// leaving the key out.
+void schema_nothing(Builder *builder, const Node *node, Str name, const char *wanted,
+                    const char *empty, const Level *level);
 
 // --- moved.c ------------------------------------------------------------------------------------
 
@@ -126,5 +131,7 @@ bool node_bool(const Node *node, bool otherwise);
 // Milliseconds of a literal duration; 0 where it is none.
 int64_t node_milliseconds(const Node *node);
 bool node_is_absent(const Node *node);  // NULL, a null, or a hole
+// `key:` without a value. The server's reader makes an empty text of it, not a null.
+bool node_is_nothing(const Node *node);
 
 #endif

@@ -18,8 +18,25 @@ static Diag *report(const At *at, const char *code, const char *what) {
                     STR_ARG(at->node->text));
 }
 
+// The server's integers have 32 bits wherever its own tasks and the language name one.
+static bool is_of_core(const Level *level) {
+    for (; level != NULL; level = level->up) {
+        const bool is_type = str_find_char(level->name, '.', 0) != STR_NOT_FOUND;
+        if (is_type && !str_starts_with(level->name, STR("io.kestra.plugin.core."))) return false;
+    }
+    return true;
+}
+
+static void check_size(const At *at) {
+    const Value value = at->node->value;
+    if (at->prop->mode != MODE_STATIC || value.kind != VALUE_INT || !is_of_core(at->level)) return;
+    if (value.as.integer <= INT32_MAX && value.as.integer >= INT32_MIN) return;
+    report(at, "E0104", "must be an integer of 32 bits");
+}
+
 static void check_number(const At *at, ConvertTo to, const char *what) {
     const Node *node = at->node;
+    if (to == CONVERT_INT) check_size(at);
     if (node->resolved == YAML_SCALAR_INT || node->resolved == YAML_SCALAR_FLOAT) return;
     Value out;
     Err err = value_convert(node->value, to, at->builder->arena, &out);
@@ -29,6 +46,9 @@ static void check_number(const At *at, ConvertTo to, const char *what) {
 
 static void check_bool(const At *at) {
     const Node *node = at->node;
+    if (node->resolved == YAML_SCALAR_FLOAT && at->prop->mode == MODE_STATIC) {
+        report(at, "E0104", "must be true or false");
+    }
     if (node->resolved != YAML_SCALAR_TEXT || node->text.len == 0) return;
     if (str_eq_ignore_case(node->text, STR("true")) ||
         str_eq_ignore_case(node->text, STR("false"))) {
@@ -53,6 +73,21 @@ static void check_duration(const At *at) {
 static void check_date(const At *at, const char *what) {
     DateTime datetime;
     if (datetime_parse(at->node->text, &datetime).code == ERR_NONE) return;
+    report(at, "E0512", what);
+}
+
+// An instant; a number counts its seconds. What is read when the flow is saved needs an offset.
+static void check_instant(const At *at) {
+    const char *what = "must be a date and time such as 2025-01-31T08:30:00Z";
+    if (at->prop->mode != MODE_STATIC) {
+        check_date(at, what);
+        return;
+    }
+    if (at->node->resolved == YAML_SCALAR_INT) return;
+    enum { LEAST = sizeof "2025-01-31T08:30:00Z" - 1 };
+    Instant instant;
+    const Str text = at->node->text;
+    if (text.len >= LEAST && instant_parse(text, &instant).code == ERR_NONE) return;
     report(at, "E0512", what);
 }
 
@@ -167,7 +202,12 @@ static void check_bounds(const At *at) {
                      STR_ARG(node->text));
         }
     }
-    if ((prop->flags & PROP_NON_BLANK) != 0 && str_trim(node->text).len == 0) {
+    // An empty text is no number and no word: what is read is a null.
+    const ValueType kind = prop->type.kind;
+    const bool is_null = (prop->flags & PROP_REQUIRED) != 0 && prop->mode == MODE_STATIC &&
+                         kind != T_STRING && kind != T_URI && kind != T_ANY && kind != T_ENUM &&
+                         node->text.len == 0;
+    if (is_null || ((prop->flags & PROP_NON_BLANK) != 0 && str_trim(node->text).len == 0)) {
         diag_add(at->builder->diags, "E0102", severity, node->span,
                  "'" STR_FMT "' must not be empty", STR_ARG(prop->name));
         return;
@@ -207,7 +247,7 @@ void literal_check(Builder *builder, const Node *node, const Prop *prop, const P
     } else if (kind == T_DURATION) {
         check_duration(&at);
     } else if (kind == T_DATETIME) {
-        check_date(&at, "must be a date and time such as 2025-01-31T08:30:00Z");
+        check_instant(&at);
     } else if (kind == T_DATE) {
         check_date(&at, "must be a date such as 2025-01-31");
     } else if (kind == T_TIME) {

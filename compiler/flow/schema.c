@@ -272,8 +272,11 @@ static void is_old_in_target(Builder *builder, const Node *key, const Prop *prop
                           "property '" STR_FMT "' of '" STR_FMT "' is called '" STR_FMT
                           "' in the target version",
                           STR_ARG(prop->name), STR_ARG(level->name), STR_ARG(now));
-    // Another name for the same, not another way to say it.
-    if (str_eq(prop->name, STR("runIf"))) offer_name(builder, diag, key, level->name, now);
+    // Another name for the same, not another way to say it; Kestra 2.0.0 itself knows the old one
+    // only, so no fix that is applied unasked.
+    if (!str_eq(prop->name, STR("runIf"))) return;
+    DiagSuggestion *fix = diag_suggestion(diag, false, "write '" STR_FMT "'", STR_ARG(now));
+    diag_edit(diag, fix, key->span, now);
 }
 
 // A value that a target no longer takes.
@@ -319,6 +322,11 @@ void schema_known(Builder *builder, const NodeEntry *entry, const Prop *prop, co
     const Node *key = entry->key;
     if (flow_span_is_default(builder->flow, key->span)) return;
     uint32_t absent = catalog_absent_in(builder->catalog, level->name, prop->name);
+    Str owner = level->name;
+    if (absent == 0 && level->def.len > 0) {
+        owner = level->def;
+        absent = catalog_absent_in(builder->catalog, owner, prop->name);
+    }
     if ((absent & builder->options->targets) != 0) {
         Diag *diag =
             diag_add(builder->diags, "E0111", DIAG_ERROR, key->span, "property '" STR_FMT "' %s",
@@ -329,7 +337,7 @@ void schema_known(Builder *builder, const NodeEntry *entry, const Prop *prop, co
             offer_name(builder, diag, key, level->name, str_from(now));
             return;
         }
-        Str use = catalog_replacement(builder->catalog, level->name, prop->name);
+        Str use = catalog_replacement(builder->catalog, owner, prop->name);
         if (use.len > 0) diag_note(diag, "use instead: " STR_FMT, STR_ARG(use));
         migrate_property(builder, entry, prop, level, diag);
         return;
@@ -468,9 +476,16 @@ static bool is_external(const Builder *builder, Str type) {
 }
 
 const TaskType *schema_type(Builder *builder, const Node *node, TypeKind kind) {
-    if (node_is_absent(node) || node->type != YAML_SCALAR) return NULL;
+    if (node_is_absent(node)) return NULL;
     bool is_alias = false;
     bool is_quiet = flow_span_is_default(builder->flow, node->span);
+    const bool is_word = node->type == YAML_SCALAR;
+    if (!is_quiet && (!is_word || template_has_code(node->text))) {
+        const char *why = is_word ? "is read when the flow is saved: a template is not rendered here"
+                                  : "must be the name of a type";
+        diag_add(builder->diags, "E0104", DIAG_ERROR, node->span, "'type' %s", why);
+    }
+    if (!is_word) return NULL;
     const TaskType *type = catalog_find(builder->catalog, node->text, &is_alias);
     if (type == NULL) {
         if (template_has_code(node->text) || is_quiet || is_external(builder, node->text)) {

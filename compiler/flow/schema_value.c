@@ -69,6 +69,47 @@ static void wrong_shape(Builder *builder, const Node *node, const Prop *prop, co
              node_kind_name(node));
 }
 
+void schema_nothing(Builder *builder, const Node *node, Str name, const char *wanted,
+                    const char *empty, const Level *level) {
+    // Behind a line that could not be read anything may have stood.
+    if (builder->flow->has_holes || flow_span_is_default(builder->flow, node->span)) return;
+    Diag *diag = diag_add(builder->diags, "E0104", level_weight(level), node->span,
+                          "'" STR_FMT "' must be %s: nothing is read as an empty text",
+                          STR_ARG(name), wanted);
+    if (empty == NULL) {
+        diag_note(diag, "leave the key out, or write 'null'");
+        return;
+    }
+    DiagSuggestion *fix = diag_suggestion(diag, true, "write '%s'", empty);
+    Str text = str_printf(builder->arena, " %s", empty);
+    diag_edit(diag, fix, (Span){node->span.file, node->span.start, 0}, text);
+}
+
+// A key with nothing behind it, where a text is no value. What is missing is said elsewhere.
+static void check_nothing(Builder *builder, const Node *node, const Prop *prop,
+                          const PropType *type, const Level *level) {
+    if (prop->mode == MODE_FULL || type != &prop->type) return;
+    if ((prop->flags & (PROP_REQUIRED | PROP_CUSTOM_PARSER | PROP_SETTER_ONLY)) != 0) return;
+    const bool may_be_empty = (prop->flags & PROP_NON_EMPTY) == 0;
+    if (type->kind == T_LIST) {
+        schema_nothing(builder, node, prop->name, "a list", may_be_empty ? "[]" : NULL, level);
+    } else if (type->kind == T_MAP || type->kind == T_LABELS) {
+        schema_nothing(builder, node, prop->name, "a map", may_be_empty ? "{}" : NULL, level);
+    } else if (type->kind == T_OBJECT && (type->def->flags & DEF_FROM_STRING) == 0) {
+        schema_nothing(builder, node, prop->name, "a map", NULL, level);
+    } else if (type->kind == T_ENUM && (type->def->flags & (DEF_LOOSE | DEF_FROM_SDK)) == 0) {
+        schema_nothing(builder, node, prop->name, "one of its words", NULL, level);
+    } else if (type->kind == T_RUNNER) {
+        schema_nothing(builder, node, prop->name, "a map with a 'type'", NULL, level);
+    } else if (str_eq(prop->check, STR("Regex"))) {
+        schema_nothing(builder, node, prop->name, "a regular expression", NULL, level);
+    } else if (type->kind == T_TIMEZONE || str_eq(prop->check, STR("TimezoneId"))) {
+        schema_nothing(builder, node, prop->name, "a time zone", NULL, level);
+    } else if ((prop->flags & PROP_NON_BLANK) != 0 && level->is_enforced) {
+        schema_nothing(builder, node, prop->name, "a value", NULL, level);
+    }
+}
+
 static void check_object(Builder *builder, const Node *node, const Prop *prop, const PropType *type,
                          const Level *level) {
     const Def *def = type->def;
@@ -86,6 +127,7 @@ static void check_object(Builder *builder, const Node *node, const Prop *prop, c
         .props = def->props,
         .prop_count = def->prop_count,
         .name = prop->name,
+        .def = def->name,
         .is_certain = level->is_certain && (def->flags & (DEF_LOOSE | DEF_FROM_SDK)) == 0 &&
                       prop->mode != MODE_FULL,
         .is_enforced = level->is_enforced && (prop->flags & PROP_CASCADE) != 0,
@@ -98,8 +140,15 @@ static void check_object(Builder *builder, const Node *node, const Prop *prop, c
         for (uint32_t i = 0; i < def->variant_count && key != NULL; i++) {
             if (str_eq(def->variants[i].key, node_text(key))) variant = def->variants[i].def;
         }
+        if (node_is_absent(key)) {
+            if (builder->flow->has_holes) return;
+            diag_add(builder->diags, "E0102", level_weight(&inner),
+                     node->entries.count > 0 ? node->entries.items[0].key->span : node->span,
+                     "property '" STR_FMT "' of '" STR_FMT "' is missing",
+                     STR_ARG(def->discriminator), STR_ARG(prop->name));
+            return;
+        }
         if (variant == NULL) {
-            if (key == NULL || template_has_code(node_text(key))) return;
             Diag *diag =
                 diag_add(builder->diags, "E0105", inner.is_certain ? DIAG_ERROR : DIAG_WARNING,
                          key->span, "'" STR_FMT "' is no '" STR_FMT "' of '" STR_FMT "'",
@@ -123,7 +172,12 @@ static void check_items(Builder *builder, const Node *node, const Prop *prop, co
     moved_out_of_free(builder, node, level);
     if (type->item == NULL) return;
     for (uint32_t i = 0; i < node->items.count; i++) {
-        schema_value(builder, node->items.items[i], prop, type->item, level);
+        const Node *item = node->items.items[i];
+        schema_value(builder, item, prop, type->item, level);
+        if (!node_is_null(item) || type->item->kind != T_CONDITION) continue;
+        if ((prop->flags & PROP_CASCADE) == 0 || !level->is_enforced) continue;
+        diag_add(builder->diags, "E0104", level_weight(level), item->span,
+                 "an item of '" STR_FMT "' must be a map, not a null", STR_ARG(prop->name));
     }
     for (uint32_t i = 0; i < node->entries.count; i++) {
         schema_value(builder, node->entries.items[i].value, prop, type->item, level);
@@ -156,8 +210,9 @@ static void check_collection(Builder *builder, const Node *node, const Prop *pro
                              const PropType *type, const Level *level) {
     bool is_list = type->kind == T_LIST;
     if (node->type == (is_list ? YAML_LIST : YAML_MAP)) {
-        if (is_list && node->items.count == 0 && (prop->flags & PROP_NON_EMPTY) != 0 &&
-            level->is_enforced && type == &prop->type) {
+        const uint32_t count = is_list ? node->items.count : node->entries.count;
+        if (count == 0 && (prop->flags & PROP_NON_EMPTY) != 0 && level->is_enforced &&
+            type == &prop->type) {
             diag_add(builder->diags, "E0102", level_weight(level), node->span,
                      "'" STR_FMT "' must not be empty", STR_ARG(prop->name));
         }
@@ -190,7 +245,7 @@ static void check_labels(Builder *builder, const Node *node, const Prop *prop, c
         return;
     }
     if (node->type != YAML_LIST) {
-        if (prop->mode == MODE_STATIC) wrong_shape(builder, node, prop, level, "a map or a list");
+        if (prop->mode != MODE_FULL) wrong_shape(builder, node, prop, level, "a map or a list");
         return;
     }
     for (uint32_t i = 0; i < node->items.count; i++) {
@@ -243,22 +298,69 @@ static bool is_bare_reference(const Builder *builder, const Node *node, const Pr
     return false;
 }
 
+// A template where the value is read when the flow is saved: a text like any other.
+static void check_template(Builder *builder, const Node *node, const Prop *prop,
+                           const PropType *type, const Level *level) {
+    if (flow_span_is_default(builder->flow, node->span)) return;
+    const uint32_t lenient = DEF_LOOSE | DEF_FROM_SDK | DEF_FROM_STRING;
+    if (type->def != NULL && (type->def->flags & lenient) != 0) return;
+    const char *wanted = NULL;
+    switch (type->kind) {
+    case T_INT:
+    case T_NUMBER:
+    case T_BOOL:
+    case T_DURATION:
+    case T_DATETIME:
+    case T_DATE:
+    case T_TIME:
+    case T_TIMEZONE:
+    case T_ENUM:
+        if (prop->mode != MODE_STATIC) return;
+        break;
+    case T_LIST:
+        wanted = "a list";
+        break;
+    case T_MAP:
+    case T_LABELS:
+    case T_OBJECT:
+    case T_RUNNER:
+        wanted = "a map";
+        break;
+    case T_ANY:
+    case T_STRING:
+    case T_URI:
+    case T_DATA:
+    case T_EXTERNAL:
+    case T_ENCRYPTED:
+    case T_TASK:
+    case T_TRIGGER:
+    case T_CONDITION:
+    case T_LOG_EXPORTER:
+    case T_ASSET:
+    case T_ASSET_EXPORTER:
+    case T_PLUGIN:
+        if (!str_eq(prop->check, STR("TimezoneId")) && !str_eq(prop->check, STR("Regex"))) return;
+        if (prop->mode != MODE_STATIC) return;
+        break;
+    }
+    if (prop->mode == MODE_FULL) return;
+    Diag *diag = diag_add(builder->diags, "E0104", level_weight(level), node->span,
+                          "'" STR_FMT "' is read when the flow is saved: a template is not "
+                          "rendered here",
+                          STR_ARG(prop->name));
+    if (wanted != NULL) diag_note(diag, "%s is needed; templates may stand inside of it", wanted);
+}
+
 void schema_value(Builder *builder, const Node *node, const Prop *prop, const PropType *type,
                   const Level *level) {
+    if (node_is_nothing(node)) check_nothing(builder, node, prop, type, level);
     if (node_is_absent(node)) return;
     if ((prop->flags & PROP_CUSTOM_PARSER) != 0) return;
     // An old name takes what its setter converts; a word is no number for it either.
     bool is_number = type->kind == T_INT || type->kind == T_NUMBER;
     if ((prop->flags & PROP_SETTER_ONLY) != 0 && !is_number) return;
     if (node->type == YAML_SCALAR && template_has_code(node->text)) {
-        bool is_scalar = type->kind == T_INT || type->kind == T_NUMBER || type->kind == T_BOOL;
-        if (prop->mode == MODE_STATIC && is_scalar &&
-            !flow_span_is_default(builder->flow, node->span)) {
-            diag_add(builder->diags, "E0104", level_weight(level), node->span,
-                     "'" STR_FMT
-                     "' is read when the flow is saved: a template is not rendered here",
-                     STR_ARG(prop->name));
-        }
+        check_template(builder, node, prop, type, level);
         return;
     }
     if (is_bare_reference(builder, node, prop)) return;
@@ -307,7 +409,7 @@ void schema_value(Builder *builder, const Node *node, const Prop *prop, const Pr
     case T_ENUM:
         if (node->type == YAML_SCALAR) {
             literal_check(builder, node, prop, type, level);
-        } else if (prop->mode == MODE_STATIC || (type->kind != T_STRING && type->kind != T_URI)) {
+        } else if (prop->mode != MODE_FULL || (type->kind != T_STRING && type->kind != T_URI)) {
             wrong_shape(builder, node, prop, level, "a single value");
         }
         return;

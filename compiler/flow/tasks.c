@@ -21,6 +21,10 @@ bool node_is_absent(const Node *node) {
     return node == NULL || node->type == YAML_HOLE || node_is_null(node);
 }
 
+bool node_is_nothing(const Node *node) {
+    return node_is_null(node) && node->style == SCALAR_PLAIN && node->text.len == 0;
+}
+
 int64_t node_milliseconds(const Node *node) {
     if (node_is_absent(node) || node->type != YAML_SCALAR) return 0;
     int64_t nanoseconds = 0;
@@ -222,6 +226,15 @@ static TaskGroup *build_wrappers(Builder *builder, Node *node, TaskList list, Ta
 static void add_groups(Builder *builder, Task *task, const Property *property, Holds what) {
     TaskList list = list_of(property->name);
     TaskGroup *group = NULL;
+    const bool is_required =
+        property->schema != NULL && (property->schema->flags & PROP_REQUIRED) != 0;
+    if (node_is_nothing(property->node) && !is_required && task->type != NULL) {
+        const Level level = level_of_type(task->type, task->has_version, NULL);
+        const bool is_map = what == HOLDS_CASES || what == HOLDS_TASK;
+        schema_nothing(builder, property->node, property->name, is_map ? "a map" : "a list",
+                       what == HOLDS_TASK ? NULL : is_map ? "{}" : "[]", &level);
+        return;
+    }
     if (what == HOLDS_CASES) {
         if (property->node->type != YAML_MAP) {
             if (node_is_absent(property->node)) return;
@@ -259,7 +272,7 @@ static bool task_has(const void *self, Str name) {
     const Property *property = properties_find(&task->properties, name);
     if (property != NULL) return !node_is_absent(property->node);
     // Child lists are no properties; whether they are empty is a rule of its own.
-    return node_get(task->node, name) != NULL;
+    return !node_is_absent(node_get(task->node, name));
 }
 
 // Properties of which exactly one must be given.

@@ -10,7 +10,7 @@ static const Node *cron_of(const TriggerDecl *trigger, bool *with_seconds) {
     *with_seconds = seconds != NULL && str_eq(rule_text(seconds->node), STR("true"));
     const Property *cron = properties_find(&trigger->properties, STR("cron"));
     if (cron == NULL || cron->node->type != YAML_SCALAR) return NULL;
-    return template_has_code(cron->node->text) ? NULL : cron->node;
+    return cron->node;
 }
 
 static void check(const Rule *rule, const Flow *flow, Diags *diags) {
@@ -18,6 +18,11 @@ static void check(const Rule *rule, const Flow *flow, Diags *diags) {
         bool with_seconds = false;
         const Node *cron = cron_of(flow->triggers.items[i], &with_seconds);
         if (cron == NULL) continue;
+        if (template_has_code(cron->text)) {
+            diag_add(diags, rule->code, rule->level, cron->span,
+                     "'cron' is read when the flow is saved: a template is not rendered here");
+            continue;
+        }
         CronResult result = cron_check(cron->text, with_seconds);
         if (result.problem == NULL) continue;
         uint32_t start = (uint32_t)(result.at.ptr - cron->text.ptr);
@@ -40,7 +45,8 @@ static void check_never(const Rule *rule, const Flow *flow, Diags *diags) {
     for (uint32_t i = 0; i < flow->triggers.count; i++) {
         bool with_seconds = false;
         const Node *cron = cron_of(flow->triggers.items[i], &with_seconds);
-        if (cron == NULL || !cron_check(cron->text, with_seconds).is_never) continue;
+        if (cron == NULL || template_has_code(cron->text)) continue;
+        if (!cron_check(cron->text, with_seconds).is_never) continue;
         diag_add(diags, rule->code, rule->level, cron->span, "'" STR_FMT "' never comes",
                  STR_ARG(cron->text));
     }

@@ -52,6 +52,11 @@ static void check_trigger(const Rule *rule, const TriggerDecl *trigger, Diags *d
     const Property *property = properties_find(&trigger->properties, STR("preconditions"));
     const Node *map = property == NULL ? NULL : property->node;
     if (map == NULL || map->type != YAML_MAP) return;
+    const Node *id = rule_member(map, "id");
+    if (id != NULL && template_has_code(rule_text(id))) {
+        diag_add(diags, rule->code, rule->level, id->span,
+                 "'id' is read when the flow is saved: a template is not rendered here");
+    }
     check_window(rule, rule_member(map, "timeWindow"), diags);
     const Node *where = rule_member(map, "where");
     for (uint32_t i = 0; where != NULL && i < where->items.count; i++) {

@@ -57,7 +57,7 @@ def check_folder(folder, *options):
 around = {}
 
 
-def check_texts(named):
+def check_texts(named, *options):
     """(name, text) pairs, many of a name allowed: each round holds a name once. Gives findings in the order of the pairs."""
     rounds = []
     place = collections.Counter()
@@ -75,7 +75,7 @@ def check_texts(named):
             for index in group:
                 name, text = named[index]
                 (Path(folder) / name).write_bytes(text.encode())
-            found = check_folder(folder)
+            found = check_folder(folder, *options)
             for index in group:
                 out[index] = found.get(named[index][0], [])
     return out
