@@ -377,7 +377,13 @@ void schema_missing(Builder *builder, const Level *level, Span at, Str owner,
     if (builder->flow->has_holes) return;
     for (uint32_t i = 0; i < level->prop_count; i++) {
         const Prop *prop = &level->props[i];
-        if ((prop->flags & PROP_REQUIRED) == 0) continue;
+        const uint32_t targets = builder->options->targets & TARGET_2_0;
+        const bool is_required = (prop->flags & PROP_REQUIRED) != 0;
+        const uint32_t due =
+            is_required || targets == 0
+                ? 0
+                : targets & catalog_required_in(builder->catalog, level->name, prop->name);
+        if (!is_required && due == 0) continue;
         bool found = has(self, prop->name);
         for (uint32_t k = 0; k < prop->alias_count && !found; k++) {
             found = has(self, prop->aliases[k]);
@@ -390,6 +396,7 @@ void schema_missing(Builder *builder, const Level *level, Span at, Str owner,
         missing->diag = diag_add(builder->diags, "E0102", severity, at,
                                  "property '" STR_FMT "' of " STR_FMT " is missing",
                                  STR_ARG(prop->name), STR_ARG(owner));
+        missing->diag->targets = due;
     }
 }
 

@@ -187,6 +187,14 @@ static void plan_chosen(Planner *planner, const Task *task, Target target,
 
 // --- by kind ------------------------------------------------------------------------------------
 
+// 2.0 can end the other tasks when one fails; here they go on.
+static void refuse_child_failure(Planner *planner, const Task *task) {
+    const Node *node = value_of(task, "onChildFailure");
+    if (node == NULL || str_eq(node->text, STR("CONTINUE"))) return;
+    diag_add(planner->diags, "W0113", DIAG_ERROR, node->span,
+             "'onChildFailure' cannot be compiled but as CONTINUE: the other tasks go on");
+}
+
 static void plan_loop(Planner *planner, const Task *task, PlanNode *node, uint32_t index) {
     const char *name = value_of(task, "values") != NULL ? "values" : "value";
     const Node *values = value_of(task, name);
@@ -316,6 +324,7 @@ static void plan_kind(Planner *planner, const Task *task, PlanNode *node, uint32
         return;
     case NODE_PARALLEL:
     case NODE_DAG:
+        refuse_child_failure(planner, task);
         plan_leaf(planner, TARGET_OF(TARGET_NODE, index, PlanNode, leaf_a),
                   (LeafSpec){.mode = LEAF_TEXT,
                              .node = value_of(task, "concurrent"),

@@ -67,9 +67,16 @@ static void check_trigger(const Rule *rule, const TriggerDecl *trigger, Diags *d
     }
 }
 
-static void check_webhook(const Rule *rule, const TriggerDecl *trigger, Diags *diags) {
+static void check_webhook(const Rule *rule, const Flow *flow, const TriggerDecl *trigger,
+                          Diags *diags) {
     if (trigger->type == NULL || !str_ends_with(trigger->type->name, STR(".trigger.Webhook")))
         return;
+    const Node *key = rule_member(trigger->node, "key");
+    if ((flow->targets & TARGET_2_0) != 0 && key != NULL && key->type == YAML_SCALAR &&
+        str_trim(key->text).len == 0 && !node_is_null(key)) {
+        Diag *diag = diag_add(diags, "E0102", DIAG_ERROR, key->span, "'key' must not be empty");
+        diag->targets = TARGET_2_0;
+    }
     const Node *conditions = rule_member(trigger->node, "conditions");
     for (uint32_t i = 0; conditions != NULL && i < conditions->items.count; i++) {
         const Node *type = rule_member(conditions->items.items[i], "type");
@@ -95,7 +102,7 @@ static void check(const Rule *rule, const Flow *flow, Diags *diags) {
     for (uint32_t i = 0; i < flow->triggers.count; i++) {
         check_trigger(rule, flow->triggers.items[i], diags);
         check_batch(rule, flow->triggers.items[i], diags);
-        check_webhook(rule, flow->triggers.items[i], diags);
+        check_webhook(rule, flow, flow->triggers.items[i], diags);
     }
     for (uint32_t i = 0; flow->sla != NULL && i < flow->sla->items.count; i++) {
         const Node *sla = flow->sla->items.items[i];

@@ -9,7 +9,7 @@ static DiagLevel level_of(const Flow *flow) {
 // An input asked for under a condition may never be asked for; 2.0 refuses the flow all the same.
 static bool is_needed(const Flow *flow, const InputDecl *input) {
     if (!input->is_required || !input->has_type || input->id.len == 0) return false;
-    if (input->defaults != NULL || input->expression != NULL || input->auto_first) return false;
+    if (input->defaults != NULL || input->auto_first) return false;
     return level_of(flow) == DIAG_ERROR ||
            (input->condition == NULL && input->depends_on.count == 0);
 }

@@ -22,7 +22,7 @@ end
 -- properties of 'fetch'
 local rt = ...
 return function()
-  return rt.map(4, "uri", rt.text("https://example.com/", rt.get(rt.root("inputs", 11), "name", 12)), "method", "POST", "headers", rt.map(2, "X-Count", rt.object(rt.get(rt.root("inputs", 13), "count", 14)), rt.text(rt.get(rt.root("inputs", 15), "name", 16)), "fixed"), "options", rt.map(2, "connectTimeout", "PT{{ inputs.count }}S", "allowFailed", rt.convert(rt.object(rt.eq(rt.get(rt.root("inputs", 17), "count", 18), 1, 19)), "bool", "options.allowFailed", 20)))
+  return rt.map(4, "uri", rt.text("https://example.com/", rt.get(rt.root("inputs", 11), "name", 12)), "method", "POST", "headers", rt.map(2, "X-Count", rt.object(rt.get(rt.root("inputs", 13), "count", 14)), rt.text(rt.get(rt.root("inputs", 15), "name", 16)), "fixed"), "options", rt.map(2, "connectTimeout", "PT3S", "allowFailed", rt.convert(rt.object(rt.eq(rt.get(rt.root("inputs", 17), "count", 18), 1, 19)), "bool", "options.allowFailed", 20)))
 end
 
 -- properties of 'shell'
