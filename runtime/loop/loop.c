@@ -208,6 +208,8 @@ void loop_timer_free(LoopTimer *timer) {
 
 // --- descriptors --------------------------------------------------------------------------------
 
+static void start_watch(LoopWatch *watch);
+
 static void watch_ready(uv_poll_t *handle, int status, int events) {
     LoopWatch *watch = (LoopWatch *)(void *)handle;
     unsigned ready = 0;
@@ -220,6 +222,19 @@ static void watch_ready(uv_poll_t *handle, int status, int events) {
     }
     ready &= watch->wanted;
     if (ready != 0) watch->call(watch->self, watch->fd, ready);
+    // After an error libuv watches no more; whoever still wants to read what came before it must not
+    // wait for ever.
+    if (status < 0 && watch->wanted != 0 && !uv_is_closing((uv_handle_t *)handle) &&
+        !uv_is_active((uv_handle_t *)handle)) {
+        start_watch(watch);
+    }
+}
+
+static void start_watch(LoopWatch *watch) {
+    int wanted = 0;
+    if ((watch->wanted & LOOP_READABLE) != 0) wanted |= UV_READABLE;
+    if ((watch->wanted & LOOP_WRITABLE) != 0) wanted |= UV_WRITABLE;
+    uv_poll_start(&watch->uv, wanted, watch_ready);
 }
 
 Err loop_watch_new(Loop *loop, int fd, LoopWatchCall call, void *self, LoopWatch **out) {
@@ -243,10 +258,7 @@ void loop_watch_set(LoopWatch *watch, unsigned events) {
         uv_poll_stop(&watch->uv);
         return;
     }
-    int wanted = 0;
-    if ((events & LOOP_READABLE) != 0) wanted |= UV_READABLE;
-    if ((events & LOOP_WRITABLE) != 0) wanted |= UV_WRITABLE;
-    uv_poll_start(&watch->uv, wanted, watch_ready);
+    start_watch(watch);
 }
 
 void loop_watch_free(LoopWatch *watch) {
