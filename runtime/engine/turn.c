@@ -257,6 +257,8 @@ static bool winds_down(Engine *engine, uint32_t number, const Ending *ending) {
             action->value = value_map(engine->turn.arena);
             Str reason = ending->text.len > 0 ? ending->text : STR("the execution is ended");
             value_map_set(engine->turn.arena, action->value, STR("reason"), value_text(reason));
+            value_map_set(engine->turn.arena, action->value, STR("properties"), run->properties);
+            value_map_set(engine->turn.arena, action->value, STR("checkpoint"), run->checkpoint);
         }
         return is_under_way;
     }

@@ -1,27 +1,94 @@
-// attach.c - the log of a container, followed to its end.
+// attach.c - a container, followed to its end: its log as it comes, and beside it its state.
 //
-// The Engine API sends frames: a byte for the stream, three of zero, the length (big end first),
-// the bytes. They may be cut anywhere.
+// The log alone does not say that a container has ended: under load Podman was seen to hold it open
+// for ever, and connections break. So the engine is asked to `wait` meanwhile, again and again, and
+// where it does not answer, what state the container is in. Once it has ended its log has LOG_GRACE_MS
+// of silence; then it is read once more, not followed, from where it had come to. An engine that is
+// gone for GIVE_UP_MS fails the task; the container stays, for nobody can end it.
+//
+// A log comes in frames: a byte for the stream, three of zero, the length (big end first), the
+// bytes. They may be cut anywhere.
 #include <string.h>
 
 #include "host/exec.h"
 
-enum { FRAME_HEAD = 8, STREAM_STDERR = 2 };
+enum {
+    FRAME_HEAD = 8,
+    STREAM_STDERR = 2,
+    LOG_GRACE_MS = 1000,
+    WAIT_MS = 20000,   // one `wait` without an answer
+    STATE_MS = 10000,  // any other call
+    PAUSE_MS = 500,    // between two tries
+    GIVE_UP_MS = 30000,
+    LAST_READS = 3,
+};
 
 #define FOREVER_MS ((int64_t)365 * 24 * 3600 * 1000)  // a container may be silent for long
 
 struct Attach {
     Exec *exec;
+    HostTask *task;
     Arena *arena;
-    NetRequest *request;
+    NetStart peer;  // how the engine is reached
+    Str url;
+    NetRequest *log, *state;
+    LoopTimer *log_timer, *state_timer;
+    bool asks_state;  // `state` is a look at the container, not a wait
+    bool has_ended, is_log_over;
+    int32_t code;
+    int reads;          // of the log after the end
+    int64_t failed_ms;  // since when the engine has not answered; 0: it does
+    int64_t heard_ms;   // of the log
     unsigned char head[FRAME_HEAD];
     size_t have;    // bytes of the head
     uint64_t left;  // bytes of the frame to come
     ProcStream kind;
+    uint64_t seen[2], skip[2];  // bytes of each stream; those of them that come again
 };
+
+static void ask(void *self);
+
+static int64_t now_ms(const Attach *attach) {
+    return loop_now_ms(attach->task->host->options.loop);
+}
+
+static void finish(Attach *attach, Str message, const char *error_class) {
+    attach_cancel(attach);
+    exec_end(attach->exec, attach->code, message, str_from(error_class));
+}
+
+static Err send(Attach *attach, const char *method, const char *path, int64_t idle_ms,
+                NetCallbacks callbacks, NetRequest **out) {
+    Net *net = NULL;
+    TRY(host_net(attach->task->host, &net));
+    Arena scratch = {0};
+    NetStart start = attach->peer;
+    start.method = str_from(method);
+    start.url = str_printf(&scratch, STR_FMT "%s", STR_ARG(attach->url), path);
+    start.idle_ms = idle_ms;
+    start.save_fd = -1;
+    start.callbacks = callbacks;
+    start.callbacks.self = attach;
+    Err err = net_start(net, &start, out);
+    arena_release(&scratch);
+    return err;
+}
+
+// --- the log ------------------------------------------------------------------------------------
+
+static void feed(Attach *attach, Str piece) {
+    uint64_t *skip = &attach->skip[attach->kind];
+    size_t known = *skip < piece.len ? (size_t)*skip : piece.len;
+    *skip -= known;
+    attach->seen[attach->kind] += piece.len - known;
+    if (known < piece.len) {
+        exec_feed(attach->exec, attach->kind, str_slice(piece, known, piece.len));
+    }
+}
 
 static bool on_chunk(void *self, Str bytes) {
     Attach *attach = self;
+    attach->heard_ms = now_ms(attach);
     while (bytes.len > 0) {
         if (attach->left == 0) {
             attach->head[attach->have++] = (unsigned char)bytes.ptr[0];
@@ -33,45 +100,182 @@ static bool on_chunk(void *self, Str bytes) {
             continue;
         }
         size_t piece = bytes.len < attach->left ? bytes.len : (size_t)attach->left;
-        exec_feed(attach->exec, attach->kind, str_slice(bytes, 0, piece));
+        feed(attach, str_slice(bytes, 0, piece));
         attach->left -= piece;
         bytes = str_slice(bytes, piece, bytes.len);
     }
     return true;
 }
 
-static void on_ended(void *self, const NetResult *result) {
-    Attach *attach = self;
-    attach->request = NULL;
-    Str message = {0};
-    if (result->status == 0) {
-        message = str_printf(attach->arena, "the log of the container broke off: " STR_FMT,
-                             STR_ARG(result->message));
-    } else if (result->status >= 300) {
-        message = str_printf(attach->arena, "the log of the container cannot be read (status %d)",
-                             (int)result->status);
-    }
-    exec_end(attach->exec, message, STR("transient"));
+static void log_is_over(Attach *attach) {
+    attach->is_log_over = true;
+    if (attach->has_ended) finish(attach, (Str){0}, "");
 }
+
+static void on_log_ended(void *self, const NetResult *result) {
+    Attach *attach = self;
+    attach->log = NULL;
+    bool is_whole = result->status > 0 && result->status < 300 && result->message.len == 0;
+    if (attach->has_ended && !is_whole && attach->reads >= LAST_READS) {
+        host_task_log(attach->task, LOG_WARN,
+                      STR("the end of the container's log cannot be read: lines may be missing"));
+        is_whole = true;
+    }
+    if (attach->has_ended && is_whole) {
+        log_is_over(attach);
+        return;
+    }
+    // The state is about to say why; where it says that the container runs on, so does its log.
+    attach->is_log_over = is_whole;
+    loop_timer_start(attach->log_timer, is_whole ? 2 * LOG_GRACE_MS : PAUSE_MS);
+}
+
+// From its beginning, behind what came already.
+static void read_log(Attach *attach, bool follows) {
+    if (attach->log != NULL) net_cancel(attach->log);
+    attach->log = NULL;
+    attach->is_log_over = false;
+    attach->have = 0;
+    attach->left = 0;
+    memcpy(attach->skip, attach->seen, sizeof attach->skip);
+    NetCallbacks callbacks = {.chunk = on_chunk, .ended = on_log_ended};
+    Err err = send(attach, "GET",
+                   follows ? "/logs?follow=true&stdout=true&stderr=true"
+                           : "/logs?stdout=true&stderr=true",
+                   follows ? FOREVER_MS : STATE_MS, callbacks, &attach->log);
+    if (err.code != ERR_NONE) {
+        finish(attach, str_dup(attach->arena, str_from(err.text)), "permanent");
+    }
+}
+
+// By the timer: the container has ended and its log says nothing, or the log broke off before.
+static void follow_log(void *self) {
+    Attach *attach = self;
+    if (!attach->has_ended) {
+        read_log(attach, true);
+        return;
+    }
+    int64_t silent = now_ms(attach) - attach->heard_ms;
+    if (attach->log != NULL && attach->reads == 0 && silent < LOG_GRACE_MS) {
+        loop_timer_start(attach->log_timer, LOG_GRACE_MS - silent);
+        return;
+    }
+    attach->reads++;
+    read_log(attach, false);
+}
+
+// --- the state ----------------------------------------------------------------------------------
+
+static void container_ended(Attach *attach, int64_t code) {
+    attach->has_ended = true;
+    attach->code = (int32_t)code;
+    if (attach->is_log_over) {
+        finish(attach, (Str){0}, "");
+        return;
+    }
+    attach->heard_ms = now_ms(attach);
+    loop_timer_start(attach->log_timer, LOG_GRACE_MS);
+}
+
+static void engine_is_silent(Attach *attach, const NetResult *result) {
+    if (attach->failed_ms == 0) attach->failed_ms = now_ms(attach);
+    if (now_ms(attach) - attach->failed_ms < GIVE_UP_MS) {
+        attach->asks_state = true;
+        loop_timer_start(attach->state_timer, PAUSE_MS);
+        return;
+    }
+    Str why = result->message;
+    if (why.len == 0) why = str_printf(attach->arena, "status %d", (int)result->status);
+    Str text = str_printf(attach->arena,
+                          "the container engine does not answer any more (" STR_FMT
+                          "): the container may run on",
+                          STR_ARG(why));
+    finish(attach, text, "ambiguous");
+}
+
+static bool runs(Value state) {
+    Str status = value_map_get_text(state, STR("Status"), STR(""));
+    if (value_map_get_bool(state, STR("Running"), false)) return true;
+    return !(str_eq(status, STR("exited")) || str_eq(status, STR("dead")) ||
+             str_eq(status, STR("stopped")) || str_eq(status, STR("removing")));
+}
+
+// False where it is no answer.
+static bool take_state(const Attach *attach, const NetResult *result, bool *is_over,
+                       int64_t *code) {
+    if (result->status != 200 || result->message.len > 0) return false;
+    Arena scratch = {0};
+    Value answer = {0};
+    Err err = json_parse(result->body, (JsonLimits){0}, &scratch, &answer);
+    const Value *state = value_map_get(answer, STR("State"));
+    if (attach->asks_state && state != NULL) {
+        *is_over = !runs(*state);
+        *code = value_map_get_int(*state, STR("ExitCode"), 1);
+    } else {
+        *is_over = !attach->asks_state;
+        *code = value_map_get_int(answer, STR("StatusCode"), 1);
+    }
+    arena_release(&scratch);
+    return err.code == ERR_NONE;
+}
+
+static void on_state(void *self, const NetResult *result) {
+    Attach *attach = self;
+    attach->state = NULL;
+    bool is_over = false;
+    int64_t code = 1;
+    if (result->status == 404) {
+        finish(attach, STR("the container was removed while it ran"), "permanent");
+    } else if (take_state(attach, result, &is_over, &code)) {
+        attach->failed_ms = 0;
+        attach->asks_state = false;
+        if (is_over) {
+            container_ended(attach, code);
+        } else {
+            loop_timer_start(attach->state_timer, PAUSE_MS);
+        }
+    } else if (attach->asks_state) {
+        engine_is_silent(attach, result);
+    } else {
+        attach->asks_state = true;  // that a wait takes long says nothing
+        ask(attach);
+    }
+}
+
+static void ask(void *self) {
+    Attach *attach = self;
+    NetCallbacks callbacks = {.ended = on_state};
+    Err err = attach->asks_state
+                  ? send(attach, "GET", "/json", STATE_MS, callbacks, &attach->state)
+                  : send(attach, "POST", "/wait", WAIT_MS, callbacks, &attach->state);
+    if (err.code != ERR_NONE) {
+        finish(attach, str_dup(attach->arena, str_from(err.text)), "permanent");
+    }
+}
+
+// --- beginning and end --------------------------------------------------------------------------
 
 Err attach_start(HostTask *task, Exec *exec, Value fields, Arena *arena, Attach **out) {
     Attach *attach = arena_new(arena, Attach);
-    *attach = (Attach){.exec = exec, .arena = arena};
-    Net *net = NULL;
-    TRY(host_net(task->host, &net));
-    NetStart start = {
-        .url = value_map_get_text(fields, STR("url"), STR("")),
-        .unix_socket = value_map_get_text(fields, STR("unix"), STR("")),
-        .idle_ms = FOREVER_MS,
-        .save_fd = -1,
-        .callbacks = {.chunk = on_chunk, .ended = on_ended, .self = attach}
-    };
-    TRY(net_start(net, &start, &attach->request));
+    *attach = (Attach){.exec = exec, .task = task, .arena = arena};
+    attach->url = value_map_get_text(fields, STR("url"), STR(""));
+    TRY(net_start_peer(task, fields, arena, &attach->peer));
+    attach->log_timer = loop_timer_new(task->host->options.loop, follow_log, attach);
+    attach->state_timer = loop_timer_new(task->host->options.loop, ask, attach);
     *out = attach;
-    return err_none();
+    NetCallbacks log = {.chunk = on_chunk, .ended = on_log_ended};
+    TRY(send(attach, "GET", "/logs?follow=true&stdout=true&stderr=true", FOREVER_MS, log,
+             &attach->log));
+    NetCallbacks state = {.ended = on_state};
+    return send(attach, "POST", "/wait", WAIT_MS, state, &attach->state);
 }
 
 void attach_cancel(Attach *attach) {
-    if (attach != NULL && attach->request != NULL) net_cancel(attach->request);
-    if (attach != NULL) attach->request = NULL;
+    if (attach == NULL) return;
+    if (attach->log != NULL) net_cancel(attach->log);
+    if (attach->state != NULL) net_cancel(attach->state);
+    attach->log = attach->state = NULL;
+    loop_timer_free(attach->log_timer);
+    loop_timer_free(attach->state_timer);
+    attach->log_timer = attach->state_timer = NULL;
 }

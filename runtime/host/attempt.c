@@ -66,6 +66,7 @@ void host_task_free(HostTask *task) {
     loop_timer_free(task->timeout);
     loop_timer_free(task->kill_limit);
     arena_release(&task->call);
+    arena_release(&task->checkpoint_arena);
     arena_release(&task->arena);
     heap_free(task);
 }
@@ -415,8 +416,21 @@ HostTask *host_start(Host *host, const HostStart *start) {
 HostTask *host_recover(Host *host, const HostStart *start, Value checkpoint) {
     HostTask *task = task_new(host, start);
     task->is_recovering = true;
-    task->checkpoint = value_copy(&task->arena, checkpoint);
+    task->checkpoint = value_copy(&task->checkpoint_arena, checkpoint);
     return task_run(task);
+}
+
+HostTask *host_kill(Host *host, const HostStart *start, Value checkpoint, Str reason) {
+    HostTask *task = task_new(host, start);
+    task->checkpoint = value_copy(&task->checkpoint_arena, checkpoint);
+    task->is_starting = true;
+    task->has_begun = true;
+    task->error_class = STR("ambiguous");  // how far it came nobody knows
+    host_cancel(task, reason, false);
+    task->is_starting = false;
+    if (!task->is_ended_early) return task;
+    host_task_free(task);
+    return NULL;
 }
 
 // --- stopping -----------------------------------------------------------------------------------

@@ -231,8 +231,10 @@ static void end_streams(Exec *exec) {
     }
 }
 
-void exec_end(Exec *exec, Str message, Str error_class) {
+void exec_end(Exec *exec, int32_t code, Str message, Str error_class) {
     end_streams(exec);
+    exec->end.code = code;
+    exec->wait.task->exit_code = message.len > 0 ? -1 : code;
     exec->failure = message;
     exec->failure_class = error_class;
     exec->has_ended = true;

@@ -119,14 +119,15 @@ static void open_api(Host *host, lua_State *L) {
     add_codec_functions(L);
     add_text_functions(L);
     static const luaL_Reg own[] = {
-        {"exec",        api_exec       },
-        {"which",       api_which      },
-        {"handler",     api_handler    },
-        {"runner",      api_runner     },
-        {"http",        api_http       },
-        {"credentials", api_credentials},
-        {"all",         api_all        },
-        {NULL,          NULL           }
+        {"exec",          api_exec         },
+        {"which",         api_which        },
+        {"handler",       api_handler      },
+        {"runner",        api_runner       },
+        {"registry_auth", api_registry_auth},
+        {"http",          api_http         },
+        {"credentials",   api_credentials  },
+        {"all",           api_all          },
+        {NULL,            NULL             }
     };
     luaL_setfuncs(L, own, 0);
     host->api_ref = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -138,6 +138,9 @@ typedef enum HostRecovery {
 } HostRecovery;
 HostRecovery host_recovery(Host *host, uint32_t module, Value props, bool has_checkpoint);
 HostTask *host_recover(Host *host, const HostStart *start, Value checkpoint);
+// Ends what an attempt of an earlier owner has left in the world, by the module's `kill` with the
+// checkpoint. `ended` follows.
+HostTask *host_kill(Host *host, const HostStart *start, Value checkpoint, Str reason);
 // Calls the module's `kill`, then ends its processes and requests: TERM, grace, KILL. `ended`
 // follows.
 void host_cancel(HostTask *task, Str reason, bool is_timeout);

@@ -503,26 +503,29 @@ static Err make_mail(Http *http, Value fields) {
     return err_none();
 }
 
+Err net_start_peer(HostTask *task, Value fields, Arena *arena, NetStart *start) {
+    start->unix_socket = value_map_get_text(fields, STR("unix"), STR(""));
+    const Value *tls = value_map_get(fields, STR("tls"));
+    if (tls == NULL) return err_none();
+    start->is_insecure = value_map_get_bool(*tls, STR("insecure"), false);
+    TRY(reveal_field(task, *tls, "ca", arena, &start->ca));
+    TRY(reveal_field(task, *tls, "ca_file", arena, &start->ca_file));
+    TRY(reveal_field(task, *tls, "cert", arena, &start->cert));
+    TRY(reveal_field(task, *tls, "key", arena, &start->key));
+    return reveal_field(task, *tls, "server_name", arena, &start->server_name);
+}
+
 static Err make_security(Http *http, Value fields) {
     HostTask *task = http->wait.task;
     Arena *arena = &http->wait.arena;
     TRY(make_auth(http, fields));
-    const Value *tls = value_map_get(fields, STR("tls"));
-    if (tls != NULL) {
-        http->start.is_insecure = value_map_get_bool(*tls, STR("insecure"), false);
-        TRY(reveal_field(task, *tls, "ca", arena, &http->start.ca));
-        TRY(reveal_field(task, *tls, "ca_file", arena, &http->start.ca_file));
-        TRY(reveal_field(task, *tls, "cert", arena, &http->start.cert));
-        TRY(reveal_field(task, *tls, "key", arena, &http->start.key));
-        TRY(reveal_field(task, *tls, "server_name", arena, &http->start.server_name));
-    }
+    TRY(net_start_peer(task, fields, arena, &http->start));
     const Value *proxy = value_map_get(fields, STR("proxy"));
     if (proxy != NULL) {
         TRY(reveal_field(task, *proxy, "url", arena, &http->start.proxy));
         TRY(reveal_field(task, *proxy, "username", arena, &http->start.proxy_username));
         TRY(reveal_field(task, *proxy, "password", arena, &http->start.proxy_password));
     }
-    http->start.unix_socket = value_map_get_text(fields, STR("unix"), STR(""));
     http->start.allow_metadata = value_map_get_bool(fields, STR("metadata"), false);
     return err_none();
 }

@@ -88,7 +88,8 @@ struct HostTask {
     Strand *strands, *main;
     Wait *waits;
     Value outputs, metrics, effects;
-    Value checkpoint;  // of recover
+    Value checkpoint;  // the last one; null: none
+    Arena checkpoint_arena;
     int props_ref, host_ref;
     LoopTimer *timeout, *kill_limit;
     Strand *killer;
@@ -290,6 +291,9 @@ MUST_CHECK Err namespace_paths(HostTask *task, Str space, Arena *arena, Value *o
 int api_exec(lua_State *L);
 int api_which(lua_State *L);
 int api_http(lua_State *L);
+// `unix` and `tls` of a table for http.
+MUST_CHECK Err net_start_peer(HostTask *task, Value fields, Arena *arena, NetStart *start);
+int api_registry_auth(lua_State *L);  // registry.c
 int api_credentials(lua_State *L);
 int api_all(lua_State *L);
 void open_globals(Host *host, lua_State *L);  // leaves the table on the stack

@@ -107,6 +107,8 @@ static int api_checkpoint(lua_State *L) {
     if (is_planning(task) || task->start.callbacks.checkpoint == NULL) return 0;
     Err err = task->start.callbacks.checkpoint(task->start.callbacks.self, task, value);
     if (err.code != ERR_NONE) return luaL_error(L, "checkpoint: %s", err.text);
+    arena_release(&task->checkpoint_arena);
+    task->checkpoint = value_copy(&task->checkpoint_arena, value);  // for `kill`
     return 0;
 }
 

@@ -644,6 +644,26 @@ static Attempt *find_attempt(Execution *execution, const Action *action) {
     return NULL;
 }
 
+// True where the module was asked.
+static bool kill_left_over(Execution *execution, const Action *action, Str reason) {
+    const PlanNode *node = &execution->artifact->plan.nodes[action->node];
+    const Value *checkpoint = value_map_get(action->value, STR("checkpoint"));
+    const Value *props = value_map_get(action->value, STR("properties"));
+    const char *why = NULL;
+    if (checkpoint == NULL || checkpoint->kind == VALUE_NULL || props == NULL ||
+        execution->host == NULL || !has_module(execution, node, &why)) {
+        return false;
+    }
+    Attempt *attempt = attempt_new(execution, action);
+    attempt->props = value_copy(&attempt->arena, *props);
+    HostStart start = start_of(attempt);
+    HostTask *task = host_kill(execution->host, &start, *checkpoint, reason);
+    for (Attempt *left = execution->attempts; left != NULL && task != NULL; left = left->next) {
+        if (left == attempt) left->task = task;
+    }
+    return true;
+}
+
 void attempt_cancel(Execution *execution, const Action *action) {
     Attempt *attempt = find_attempt(execution, action);
     Str reason = value_map_get_text(action->value, STR("reason"), STR("killed"));
@@ -655,7 +675,9 @@ void attempt_cancel(Execution *execution, const Action *action) {
         attempt->is_cancelled = true;
         return;
     }
-    // Left over from before a take-over: its processes were ended when this process began.
+    // Left over from before a take-over: its processes were ended when this process began. What it
+    // has elsewhere (a container, a pod) its module ends by the checkpoint.
+    if (kill_left_over(execution, action, reason)) return;
     Event *event = turn_report(execution, EVENT_ENDED, action->run);
     event->attempt = action->attempt;
     event->state = STATE_KILLED;

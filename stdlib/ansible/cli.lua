@@ -141,5 +141,5 @@ return task {
     run = run,
     recover = run,
     plan = run,
-    kill = function(_, host) script.kill(host) end,
+    kill = script.kill,
 }

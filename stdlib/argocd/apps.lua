@@ -94,7 +94,7 @@ local function declare(name, run)
         run = run,
         recover = run,
         plan = run,
-        kill = function(_, host) script.kill(host) end,
+        kill = script.kill,
     }
 end
 

@@ -266,9 +266,9 @@ for i, row in ipairs(TOOLS) do
         run = run,
         recover = run,
         plan = run,
-        kill = function(_, host)
+        kill = function(_, host, last)
             if row.is_terraform then terraform.kill(host) end
-            script.kill(host)
+            script.kill(nil, host, last)
         end,
     }
 end

@@ -4,7 +4,7 @@ local script = use "lib.script"
 local value = use "lib.value"
 
 local ARCHIVE = ".build-context.tar"
-local NO_AUTH = "e30"  -- {}
+local NO_AUTH = "e30="  -- {}
 
 local function engine_of(props, host)
     return host.runner({ runner = host.map({ host = props.host }), force = true })
@@ -15,7 +15,7 @@ local function with_engine(body)
     return function(props, host, last)
         local engine, message, class = engine_of(props, host)
         if engine == nil then return nil, message, class end
-        local function call(...) return docker.call(host, engine.socket or "", ...) end
+        local function call(...) return docker.call(host, engine, ...) end
         return body(props, host, call, engine, last)
     end
 end
@@ -59,13 +59,17 @@ end
 local function push(host, call, props, image)
     local path, tag = image_path(host, image)
     local state = progress(host)
+    local headers, wrong = docker.registry_headers(host, image, props)
+    if headers == nil then return nil, wrong, "permanent" end
+    headers["X-Registry-Auth"] = headers["X-Registry-Auth"] or NO_AUTH
     local answer, message, class = call("POST", path .. "/push", { query = { tag = tag },
         on_chunk = state.take, limits = { idle = 600 },
-        headers = { ["X-Registry-Auth"] = docker.registry_auth(host, props) or NO_AUTH } })
-    if answer == nil then return nil, message, class end
+        headers = headers })
     state.take("\n")
+    if answer == nil and not state.failure then state.failure = message end
     if state.failure then
-        return nil, "the image '" .. image .. "' cannot be pushed: " .. state.failure, "permanent"
+        return nil, "the image '" .. image .. "' cannot be pushed: "
+            .. docker.explain(state.failure), answer == nil and class or "permanent"
     end
     return true
 end
@@ -123,7 +127,7 @@ local function pull(props, host, _, engine)
         host.log("INFO", "would pull the image '" .. props.image .. "'")
         return {}
     end
-    local ok, message, class = docker.pull(host, engine.socket, props.image, props)
+    local ok, message, class = docker.pull(host, engine, props.image, props)
     if ok == nil then return nil, message, class end
     return {}
 end
@@ -223,7 +227,7 @@ local function declare(name, effects, body, is_contract)
         run = body,
         recover = is_contract and body or nil,
         plan = body,
-        kill = is_contract and function(_, host) script.kill(host) end or nil,
+        kill = is_contract and script.kill or nil,
     }
 end
 

@@ -1,4 +1,4 @@
--- Commands in a container, through the Engine API on a Unix socket (Docker, Podman).
+-- Commands in a container, through the Engine API (Docker, Podman), on a Unix socket or by TCP.
 --
 -- The container's name is a checkpoint before it is made, so that after a crash the same one is gone
 -- on with: its log is read from the beginning again, lines that were logged before are not repeated,
@@ -10,29 +10,40 @@ local docker = {}
 
 local ARCHIVE = ".container.tar"
 local SCRIPT = ".container-script"
-local FOREVER = 365 * 24 * 3600
+local CALL_WAIT = 60  -- of an engine that has stopped answering
+local CHUNK_KEPT = 4096
+local STOP_MAX = 8    -- of the ten seconds that a task has for its stop
 local PULLS, PULL_WAIT, PULL_WAIT_MAX = 5, 5, 120
 
-local running = {}  -- task run -> connection and name, for a stop
-
-local function key_of(host)
-    return tostring(host.context.task_run_id) .. "/" .. tostring(host.context.attempt)
-end
-
 -- One call. The answer, or nil, message, class where the engine cannot be reached or says no.
-function docker.call(host, socket, method, path, more)
-    local request = { method = method, url = "http://engine/v1.41" .. path, unix = socket }
+-- Each call may be made twice: names are ours, and a container that is started already says so.
+function docker.call(host, engine, method, path, more)
+    local request = { method = method, url = (engine.url or "http://engine") .. "/v1.41" .. path,
+        unix = engine.unix, tls = engine.tls, limits = { idle = CALL_WAIT } }
     for name, given in pairs(more or {}) do request[name] = given end
     local may_lack, accepted = request.may_lack, request.accept
     request.may_lack, request.accept = nil, nil
+    local on_chunk, beginning = request.on_chunk, ""  -- of a stream, which may be what went wrong
+    if on_chunk then
+        request.on_chunk = function(text)
+            if #beginning < CHUNK_KEPT then beginning = beginning .. text:sub(1, CHUNK_KEPT) end
+            return on_chunk(text)
+        end
+    end
     local answer, message, class = host.http(request)
+    if answer == nil and (class == "transient" or class == "ambiguous") and not on_chunk then
+        answer, message, class = host.http(request)
+    end
     if answer == nil then
-        return nil, "the container engine at '" .. socket .. "' does not answer: " .. message, class
+        return nil, "the container engine at '" .. tostring(engine.name) .. "' does not answer: "
+            .. message .. " (start it, or say where it is in DOCKER_HOST, or run the task on the host: "
+            .. "--task-runner process)", class
     end
     if answer.status < 400 or answer.status == accepted then return answer end
     if answer.status == 404 and may_lack then return nil end
-    local said = type(answer.body) == "string" and host.json.decode(answer.body)
-    local text = host.is_map(said) and value.get(host, said, "message") or answer.body
+    local body = on_chunk and beginning or answer.body
+    local said = type(body) == "string" and host.json.decode(string.trim(body))
+    local text = host.is_map(said) and (value.get(host, said, "message") or value.get(host, said, "error")) or body
     return nil, "the container engine says: " .. tostring(text or answer.status), answer.class
 end
 
@@ -52,22 +63,26 @@ end
 
 -- --- images -------------------------------------------------------------------------------------
 
--- The header with which a registry is asked; nil where there are no credentials.
-local function registry_auth(host, options)
-    local given = value.get(host, options, "credentials")
-    if given == nil then return nil end
-    local fields = {}
-    for name, known in pairs({ username = "username", password = "password", auth = "auth",
-        registry = "serveraddress", registryToken = "registrytoken",
-        identityToken = "identitytoken" }) do
-        local text = value.get(host, given, name)
-        if text ~= nil then fields[#fields + 1] = { known, text } end
-    end
-    table.sort(fields, function(a, b) return a[1] < b[1] end)
-    return host.base64.encode(host.text(host.map(fields)), true)
+-- Headers with which a registry is asked; none where there are no credentials.
+function docker.registry_headers(host, image, options)
+    local header, message = host.registry_auth({ image = image,
+        credentials = value.get(host, options, "credentials"),
+        config = value.get(host, options, "config") or value.get(host, options, "dockerConfig") })
+    if header == nil and message ~= nil then return nil, message, "permanent" end
+    return header and { ["X-Registry-Auth"] = header } or {}
 end
 
-docker.registry_auth = registry_auth
+-- What a registry that wants to know who asks says, with what to do.
+function docker.explain(message)
+    local text = string.lower(message)
+    for _, word in ipairs({ "unauthorized", "authentication required", "denied", "forbidden" }) do
+        if string.find(text, word) ~= nil then
+            return message .. ": give 'credentials' or 'config' of the task runner, or log in "
+                .. "(docker login) as the user that runs flowrun"
+        end
+    end
+    return message
+end
 
 -- Name and tag; a digest stays with the name.
 function docker.split(image)
@@ -84,7 +99,7 @@ function docker.split(image)
     return image:sub(1, colon - 1), image:sub(colon + 1)
 end
 
-local function pull_once(host, socket, image, options)
+local function pull_once(host, engine, image, options)
     local name, tag = docker.split(image)
     local failure, rest = nil, ""
     local function lines(text)
@@ -98,23 +113,25 @@ local function pull_once(host, socket, image, options)
     end
     local query = { fromImage = name }
     if tag ~= "" then query.tag = tag end
-    local answer, message, class = docker.call(host, socket, "POST", "/images/create", {
+    local headers, wrong = docker.registry_headers(host, image, options)
+    if headers == nil then return nil, wrong, "permanent" end
+    local answer, message, class = docker.call(host, engine, "POST", "/images/create", {
         query = query, on_chunk = lines, limits = { idle = 600 },
-        headers = { ["X-Registry-Auth"] = registry_auth(host, options) } })
+        headers = headers })
     if answer == nil then return nil, message, class end
     lines("\n")
     if failure ~= nil then return nil, failure, "permanent" end
     return true
 end
 
-local function pull(host, socket, image, options)
+local function pull(host, engine, image, options)
     host.log("DEBUG", "pulling the image '" .. image .. "'")
     local wait = PULL_WAIT
     for attempt = 1, PULLS do
-        local ok, message, class = pull_once(host, socket, image, options)
+        local ok, message, class = pull_once(host, engine, image, options)
         if ok then return true end
         if class ~= "transient" and class ~= "throttled" or attempt == PULLS then
-            return nil, "the image '" .. image .. "' cannot be pulled: " .. message, class
+            return nil, "the image '" .. image .. "' cannot be pulled: " .. docker.explain(message), class
         end
         host.sleep(wait)
         wait = math.min(wait * 2, PULL_WAIT_MAX)
@@ -123,10 +140,10 @@ end
 
 docker.pull = pull
 
-local function have_image(host, socket, image, options)
+local function have_image(host, engine, image, options)
     local policy = value.get(host, options, "pullPolicy") or "IF_NOT_PRESENT"
     if policy ~= "ALWAYS" then
-        local found, message, class = docker.call(host, socket, "GET",
+        local found, message, class = docker.call(host, engine, "GET",
             "/images/" .. host.url.encode(image) .. "/json", { may_lack = true })
         if found ~= nil then return true end
         if message ~= nil then return nil, message, class end
@@ -135,7 +152,7 @@ local function have_image(host, socket, image, options)
                 .. "use IF_NOT_PRESENT", "permanent"
         end
     end
-    return pull(host, socket, image, options)
+    return pull(host, engine, image, options)
 end
 
 -- --- the container ------------------------------------------------------------------------------
@@ -224,8 +241,8 @@ local function body_of(host, engine, command, options)
     })
 end
 
-local function remove(host, socket, name)
-    return docker.call(host, socket, "DELETE", "/containers/" .. name,
+local function remove(host, engine, name)
+    return docker.call(host, engine, "DELETE", "/containers/" .. name,
         { query = { force = "true", v = "true" }, may_lack = true })
 end
 
@@ -265,18 +282,18 @@ end
 -- --- its life -----------------------------------------------------------------------------------
 
 -- What `pack` has put into ARCHIVE.
-local function send(host, socket, name, ok, message, class)
+local function send(host, engine, name, ok, message, class)
     if ok == nil then return nil, message, class end
     local sent
-    sent, message, class = docker.call(host, socket, "PUT", "/containers/" .. name .. "/archive",
+    sent, message, class = docker.call(host, engine, "PUT", "/containers/" .. name .. "/archive",
         { query = { path = "/" }, file = ARCHIVE, headers = { ["Content-Type"] = "application/x-tar" } })
     host.workdir.remove(ARCHIVE)
     if sent == nil then return nil, message, class end
     return true
 end
 
-local function fetch_files(host, socket, name, folder)
-    local got, message, class = docker.call(host, socket, "GET", "/containers/" .. name .. "/archive",
+local function fetch_files(host, engine, name, folder)
+    local got, message, class = docker.call(host, engine, "GET", "/containers/" .. name .. "/archive",
         { query = { path = folder }, save = ARCHIVE, may_lack = true })
     if got == nil and message ~= nil then return nil, message, class end
     local ok = true
@@ -288,12 +305,12 @@ local function fetch_files(host, socket, name, folder)
 end
 
 -- The file behind $FLOW_OUTPUT has a folder of its own: the working directory may have to be empty.
-local function fetch_outputs(host, socket, name, command, result)
+local function fetch_outputs(host, engine, name, command, result)
     local path = command.output_file
     if path == nil then return end
     local got, message = true, nil
     if not command.mounted then
-        got, message = docker.call(host, socket, "GET", "/containers/" .. name .. "/archive",
+        got, message = docker.call(host, engine, "GET", "/containers/" .. name .. "/archive",
             { query = { path = folder_of(path) }, save = ARCHIVE, may_lack = true })
     end
     if message ~= nil then host.log("WARN", "$FLOW_OUTPUT is not read: " .. message) end
@@ -302,30 +319,30 @@ local function fetch_outputs(host, socket, name, command, result)
 end
 
 local function make(host, engine, command, options, name)
-    local socket = engine.socket
-    local ok, message, class = have_image(host, socket, command.image, options)
+    local ok, message, class = have_image(host, engine, command.image, options)
     if ok == nil then return nil, message, class end
     command.argv, message = vector_of(host, command)
     if command.argv == nil then return nil, message, "permanent" end
-    ok, message, class = docker.call(host, socket, "POST", "/containers/create",
-        { query = { name = name }, json = body_of(host, engine, command, options) })
+    ok, message, class = docker.call(host, engine, "POST", "/containers/create",
+        { query = { name = name }, json = body_of(host, engine, command, options), accept = 409 })
     if ok == nil then return nil, message, class end
-    local made = host.json.decode(ok.body)
+    local made = host.json.decode(ok.body)  -- of a name that is taken there is no Id: it is ours
     if not command.mounted then
-        ok, message, class = send(host, socket, name, host.workdir.pack(ARCHIVE))
+        ok, message, class = send(host, engine, name, host.workdir.pack(ARCHIVE))
         if ok and command.output_file then
-            ok, message, class = send(host, socket, name,
+            ok, message, class = send(host, engine, name,
                 host.workdir.pack_outputs(ARCHIVE, command.output_file))
         end
         if ok == nil then
-            remove(host, socket, name)
+            remove(host, engine, name)
             return nil, message, class
         end
     end
     host.workdir.remove(SCRIPT)
-    ok, message, class = docker.call(host, socket, "POST", "/containers/" .. name .. "/start")
+    ok, message, class = docker.call(host, engine, "POST", "/containers/" .. name .. "/start",
+        { accept = 304 })
     if ok == nil then
-        remove(host, socket, name)
+        remove(host, engine, name)
         return nil, message, class
     end
     return made and made.Id or name
@@ -333,30 +350,20 @@ end
 
 -- Follows it to its end: what host.exec gives, with the code of the container.
 local function follow(host, engine, command, name, skip)
-    local path = "/v1.41/containers/" .. name
-    local result, message, class = host.exec({
-        attach = { unix = engine.socket,
-            url = "http://engine" .. path .. "/logs?follow=true&stdout=true&stderr=true" },
+    return host.exec({
+        attach = { url = engine.url .. "/v1.41/containers/" .. name, unix = engine.unix,
+            tls = engine.tls },
         skip = skip, on_line = command.on_line,
     })
-    if result == nil then return nil, message, class end
-    local answer
-    answer, message, class = docker.call(host, engine.socket, "POST", "/containers/" .. name .. "/wait",
-        { limits = { idle = FOREVER } })
-    if answer == nil then return nil, message, class end
-    local ended = host.json.decode(answer.body)
-    result.code = ended and ended.StatusCode or 1
-    return result
 end
 
 local function finish(host, engine, command, options, name, result)
     local ok, message, class = true, nil, nil
     if not command.mounted then
-        ok, message, class = fetch_files(host, engine.socket, name, command.folder)
+        ok, message, class = fetch_files(host, engine, name, command.folder)
     end
-    fetch_outputs(host, engine.socket, name, command, result)
-    if value.get(host, options, "delete") ~= false then remove(host, engine.socket, name) end
-    running[key_of(host)] = nil
+    fetch_outputs(host, engine, name, command, result)
+    if value.get(host, options, "delete") ~= false then remove(host, engine, name) end
     if ok == nil then return nil, message, class end
     return result
 end
@@ -377,9 +384,11 @@ function docker.run(host, engine, command, options)
     if value.get(host, options, "fileHandlingStrategy") == "MOUNT" then
         command.mounted = { command.folder, folder_of(command.output_file) }
     end
-    running[key_of(host)] = { socket = engine.socket, name = name, options = options }
     host.checkpoint({ container = name, folder = command.folder, mounted = command.mounted ~= nil,
-        output_file = command.output_file })
+        output_file = command.output_file,
+        host = value.get(host, options, "host") or value.get(host, options, "dockerHost"),
+        grace = value.get(host, options, "killGracePeriod"),
+        keep = value.get(host, options, "delete") == false })
     local id
     id, message, class = make(host, engine, command, options, name)
     if id == nil then return nil, message, class end
@@ -389,7 +398,7 @@ function docker.run(host, engine, command, options)
     local result
     result, message, class = follow(host, engine, command, name)
     if result == nil then
-        remove(host, engine.socket, name)
+        if class ~= "ambiguous" then remove(host, engine, name) end
         return nil, message, class
     end
     result.runner = { containerId = id }
@@ -399,20 +408,19 @@ end
 -- After a crash: false where the container was never made, else as docker.run.
 function docker.go_on(host, engine, command, options, last)
     local name = last.checkpoint.container
-    local found, message, class = docker.call(host, engine.socket, "GET",
+    local found, message, class = docker.call(host, engine, "GET",
         "/containers/" .. name .. "/json", { may_lack = true })
     if found == nil and message ~= nil then return nil, message, class end
     if found == nil then return false end
     local inspected = host.json.decode(found.body)
     local state = value.get(host, inspected, "State")
     if value.get(host, state, "Status") == "created" or value.get(host, state, "Status") == "configured" then
-        remove(host, engine.socket, name)  -- it has not begun
+        remove(host, engine, name)  -- it has not begun
         return false
     end
     command.folder = last.checkpoint.folder
     command.output_file = last.checkpoint.output_file
     command.mounted = last.checkpoint.mounted ~= false and {} or nil
-    running[key_of(host)] = { socket = engine.socket, name = name, options = options }
     local _, logged = host.logs({ tasks = { host.context.task_id }, level = "INFO" })
     local result
     result, message, class = follow(host, engine, command, name, logged)
@@ -421,20 +429,32 @@ function docker.go_on(host, engine, command, options, last)
     return finish(host, engine, command, options, name, result)
 end
 
--- A stop of the task.
-function docker.kill(host)
-    local at = running[key_of(host)]
-    if at == nil then return end
-    local grace = host.duration(value.get(host, at.options, "killGracePeriod") or 0) or 0
-    if grace > 0 then
-        docker.call(host, at.socket, "POST", "/containers/" .. at.name .. "/stop",
-            { query = { t = tostring(math.min(8, math.floor(grace))) }, may_lack = true, accept = 304 })
-    else
-        docker.call(host, at.socket, "POST", "/containers/" .. at.name .. "/kill",
-            { may_lack = true, accept = 409 })
+-- A stop of the task, by its checkpoint: of this run, or of one that a crash ended. The container may
+-- be about to be made, so one that is not there yet is looked for again.
+function docker.kill(host, last)
+    local at = last and last.checkpoint
+    local name = at and at.container
+    if name == nil then return end
+    local engine = host.runner({ runner = { host = at.host ~= host.null and at.host or nil },
+        force = true })
+    if engine == nil then return end
+    local path = "/containers/" .. name
+    local grace = at.grace ~= host.null and host.duration(at.grace or 0) or 0
+    for _ = 1, 3 do
+        local ended, message
+        if grace > 0 then
+            ended, message = docker.call(host, engine, "POST", path .. "/stop", { may_lack = true,
+                query = { t = tostring(math.min(STOP_MAX, math.ceil(grace))) }, accept = 304 })
+        else
+            ended, message = docker.call(host, engine, "POST", path .. "/kill",
+                { may_lack = true, accept = 409 })
+        end
+        local gone = at.keep and ended
+        if not at.keep then gone = remove(host, engine, name) end
+        if gone then return end
+        if message ~= nil then host.log("WARN", message) end
+        host.sleep(0.5)
     end
-    if value.get(host, at.options, "delete") ~= false then remove(host, at.socket, at.name) end
-    running[key_of(host)] = nil
 end
 
 return docker

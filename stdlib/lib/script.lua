@@ -166,8 +166,8 @@ local function execute(props, host, spec, last)
     return docker.run(host, engine, command, options)
 end
 
-function script.kill(host)
-    docker.kill(host)
+function script.kill(_, host, last)
+    docker.kill(host, last)
 end
 
 -- Runs `spec.commands` by the contract.

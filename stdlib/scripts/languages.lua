@@ -87,7 +87,7 @@ for _, row in ipairs(LANGUAGES) do
             run = run,
             recover = run,
             plan = run,
-            kill = function(_, host) script.kill(host) end,
+            kill = script.kill,
         }
     end
 end

@@ -230,8 +230,8 @@ BUSYBOX_LINKS = ("sh ls cat echo sleep env id pwd mkdir rm ln kill ps nohup sets
 
 
 @contextlib.contextmanager
-def podman(folder, registry_port=None):
-    """A container engine with the image localhost/bb:1 (busybox), which trusts a registry of ours; gives the path of its socket."""
+def podman(folder, registry_port=None, programs=()):
+    """A container engine with the image localhost/bb:1 (busybox and static `programs`), which trusts a registry of ours; gives its socket."""
     for program in ("/usr/bin/podman", "/usr/sbin/runc", "/bin/busybox"):
         if not Path(program).exists():
             flowtest.skip(f"{program} is not installed (podman, runc, crun, catatonit, busybox-static)", is_installable=True)
@@ -249,6 +249,8 @@ def podman(folder, registry_port=None):
     shutil.copy("/bin/busybox", root / "bin/busybox")
     for name in BUSYBOX_LINKS:
         (root / "bin" / name).symlink_to("busybox")
+    for program in programs:
+        shutil.copy(program, root / "bin")
     archive = folder / "image.tar"
     subprocess.run(["tar", "-C", root, "-cf", archive, "."], check=True)
     subprocess.run(["podman", *PODMAN, *where, "import", "-q", archive, "localhost/bb:1"], check=True, env={**os.environ, **env},

@@ -3,6 +3,8 @@
 `survivors(mark)` are the processes that made it, wherever they are: also in containers, whose processes this host sees.
 """
 
+import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -20,6 +22,34 @@ _TRACER = (
     "time.sleep(1000)  # MARK\n"
 )
 
+# The same for a container that has no Python.
+_TRACER_C = """
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void) {
+    pid_t child = fork();
+    if (child == 0) {
+        ptrace(PTRACE_TRACEME, 0, 0, 0);
+        raise(SIGSTOP);
+        sleep(1000);
+    }
+    waitpid(child, 0, WUNTRACED);
+    signal(SIGTERM, SIG_IGN);
+    sleep(1000);
+}
+"""
+
+
+def build_tracer(folder):
+    """A static program that traces its child; None where it cannot be built."""
+    compiler = shutil.which("cc")
+    (Path(folder) / "tracer.c").write_text(_TRACER_C)
+    done = compiler and subprocess.run([compiler, "-static", "-o", "tracer", "tracer.c"], cwd=folder, capture_output=True)
+    return Path(folder) / "tracer" if done and done.returncode == 0 else None
+
+
 ESCAPES = {
     "background": "sleep MARK &",
     "nohup": "nohup sleep MARK >/dev/null 2>&1 &",
@@ -34,7 +64,9 @@ ESCAPES = {
 }
 
 
-def commands(name, mark, storm=500):
+def commands(name, mark, storm=500, is_container=False):
+    if is_container and name == "ptraced":
+        return f"tracer {mark} &"
     return ESCAPES[name].replace("MARK", mark).replace("STORM", str(storm))
 
 
