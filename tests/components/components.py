@@ -226,7 +226,7 @@ def https_recorder(folder, host):
 
 PODMAN = ("--runtime", "/usr/sbin/runc", "--cgroup-manager=cgroupfs", "--storage-driver=vfs")
 BUSYBOX_LINKS = ("sh ls cat echo sleep env id pwd mkdir rm ln kill ps nohup setsid true false seq wc sort head tail "
-                 "printf test touch chmod readlink dd yes grep stat trap").split()
+                 "printf test touch chmod tr sed readlink dd yes grep stat trap").split()
 
 
 @contextlib.contextmanager

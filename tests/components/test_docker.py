@@ -42,6 +42,16 @@ SAME = [
     ("no_newline", {"commands": ["printf 'end of it'"]}),
     ("utf8", {"commands": ["printf 'gr\\303\\274n \\377 \\342\\202\\254\\n'"]}),
     ("link", {"commands": ["echo x > real.txt", "ln -s real.txt link.txt", "cat link.txt"], "outputFiles": ["real.txt"]}),
+    ("names", {"inputFiles": {"d/gr\u00fcn \u20ac": "1", "d/a b": "2"}, "outputFiles": ["**"],
+               "commands": ["cat d/*", "echo 3 > 'd/a\\b'", "echo 4 > d/\u6f22", "mkdir -p $(printf '%0120d' 7)", "cd 0*", "echo 5 > $(printf '%0120d' 8)"]}),
+    ("hard_link", {"commands": ["echo once > a", "ln a b", "cat b"], "outputFiles": ["*"]}),
+    ("modes", {"commands": ["printf '#!/bin/sh\\necho ran\\n' > run.sh", "chmod 700 run.sh", "./run.sh", "mkdir -m 500 shut", "ls -d shut"],
+               "outputFiles": ["run.sh"]}),
+    ("input_script", {"inputFiles": {"go.sh": "echo $1 $#\n"}, "commands": ["sh go.sh 'a b' c"]}),
+    ("no_commands_after", {"commands": ["echo a && false || echo b", "exit 0", "echo never"]}),
+    ("big_line", {"commands": ["head -c 200000 /dev/zero | sed 's/./x/g' | wc -c"]}),
+    ("interpreter", {"interpreter": ["/bin/sh", "-ec"], "commands": ["false", "echo never"]}),
+    ("empty_files", {"inputFiles": {"none": ""}, "commands": ["test -f none", "touch empty", "wc -c empty"], "outputFiles": ["empty"]}),
 ]
 
 

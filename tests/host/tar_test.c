@@ -87,10 +87,24 @@ static void a_broken_archive_is_told(void **state) {
                      " bad = try('y' .. good:sub(2)),\n"
                      " huge = try(entry('x', 'L', 'n') .. good:sub(1, 124) .. '77777777777\\0' .. "
                      "good:sub(137)) }");
-    assert_string_equal(
-        json_of(world, world->outputs),
-        "{\"bad\":\"the archive is broken\",\"cut\":\"the archive ends in the middle\","
-        "\"huge\":\"the archive is broken\",\"none\":\"the archive ends in the middle\"}");
+    const char *outputs = json_of(world, world->outputs);
+    assert_has(outputs, "\"bad\":\"it cannot be unpacked: ");
+    assert_has(outputs, "\"cut\":\"cannot write 'f': the archive is damaged: ");
+    assert_has(outputs, "\"huge\":\"it cannot be unpacked: ");
+    assert_has(outputs, "\"none\":\"it cannot be unpacked: ");
+}
+
+static void a_second_name_of_a_file_is_one_here_too(void **state) {
+    World *world = *state;
+    run_tools(world,
+              "local said = try(entry('dir/f', '0', 'text') .. entry('dir/s/again', '1', '', 'dir/f')\n"
+              " .. entry('dir/out', '1', '', 'dir/../../etc/passwd')\n"
+              " .. entry('dir/none', '1', '', 'dir/nowhere') .. END)\n"
+              "return { said = said, again = host.workdir.read('s/again'),\n"
+              " all = host.workdir.list() }");
+    assert_string_equal(json_of(world, world->outputs),
+                        "{\"again\":\"text\",\"all\":[\"f\",\"s/again\"],\"said\":\"ok\"}");
+    assert_has(log_of(world), "2 entries of the archive were left out");
 }
 
 int main(void) {
@@ -99,6 +113,7 @@ int main(void) {
         TEST(the_top_folder_is_left_out_and_names_may_be_long),
         TEST(nothing_is_written_outside),
         TEST(a_broken_archive_is_told),
+        TEST(a_second_name_of_a_file_is_one_here_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
