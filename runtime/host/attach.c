@@ -2,9 +2,9 @@
 //
 // The log alone does not say that a container has ended: under load Podman was seen to hold it open
 // for ever, and connections break. So the engine is asked to `wait` meanwhile, again and again, and
-// where it does not answer, what state the container is in. Once it has ended its log has LOG_GRACE_MS
-// of silence; then it is read once more, not followed, from where it had come to. An engine that is
-// gone for GIVE_UP_MS fails the task; the container stays, for nobody can end it.
+// where it does not answer, what state the container is in. Once it has ended its log has
+// LOG_GRACE_MS of silence; then it is read once more, not followed, from where it had come to. An
+// engine that is gone for GIVE_UP_MS fails the task; the container stays, for nobody can end it.
 //
 // A log comes in frames: a byte for the stream, three of zero, the length (big end first), the
 // bytes. They may be cut anywhere.

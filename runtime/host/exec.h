@@ -23,7 +23,7 @@ bool wants_container(const HostTask *task, Value fields);
 typedef struct Engine {
     Str name;  // as it was given
     Str unix_socket;
-    Str url;  // in front of a path of its API
+    Str url;    // in front of a path of its API
     Value tls;  // as host.http takes it; null: none
 } Engine;
 

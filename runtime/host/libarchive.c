@@ -22,32 +22,32 @@ static const struct {
     const char *name;
     size_t at;  // in Library
 } functions[] = {
-    {"archive_read_new",             offsetof(Library, read_new)       },
-    {"archive_write_new",            offsetof(Library, write_new)      },
-    {"archive_read_open_fd",         offsetof(Library, read_open_fd)   },
-    {"archive_write_open_fd",        offsetof(Library, write_open_fd)  },
-    {"archive_filter_code",          offsetof(Library, filter_code)    },
-    {"archive_read_next_header",     offsetof(Library, next_header)    },
-    {"archive_read_data",            offsetof(Library, read_data)      },
-    {"archive_write_data",           offsetof(Library, write_data)     },
-    {"archive_write_header",         offsetof(Library, write_header)   },
-    {"archive_read_free",            offsetof(Library, read_free)      },
-    {"archive_write_free",           offsetof(Library, write_free)     },
-    {"archive_write_close",          offsetof(Library, write_close)    },
-    {"archive_error_string",         offsetof(Library, error)          },
-    {"archive_entry_new",            offsetof(Library, entry_new)      },
-    {"archive_entry_free",           offsetof(Library, entry_free)     },
-    {"archive_entry_pathname",       offsetof(Library, entry_path)     },
-    {"archive_entry_filetype",       offsetof(Library, entry_type)     },
-    {"archive_entry_perm",           offsetof(Library, entry_rights)   },
-    {"archive_entry_hardlink",       offsetof(Library, entry_hard_link)},
-    {"archive_entry_symlink",        offsetof(Library, entry_link)     },
-    {"archive_entry_set_pathname",   offsetof(Library, set_path)       },
-    {"archive_entry_set_symlink",    offsetof(Library, set_link)       },
-    {"archive_entry_set_size",       offsetof(Library, set_size)       },
-    {"archive_entry_set_filetype",   offsetof(Library, set_type)       },
-    {"archive_entry_set_perm",       offsetof(Library, set_rights)     },
-    {"archive_entry_set_mtime",      offsetof(Library, set_time)       },
+    {"archive_read_new",           offsetof(Library, read_new)       },
+    {"archive_write_new",          offsetof(Library, write_new)      },
+    {"archive_read_open_fd",       offsetof(Library, read_open_fd)   },
+    {"archive_write_open_fd",      offsetof(Library, write_open_fd)  },
+    {"archive_filter_code",        offsetof(Library, filter_code)    },
+    {"archive_read_next_header",   offsetof(Library, next_header)    },
+    {"archive_read_data",          offsetof(Library, read_data)      },
+    {"archive_write_data",         offsetof(Library, write_data)     },
+    {"archive_write_header",       offsetof(Library, write_header)   },
+    {"archive_read_free",          offsetof(Library, read_free)      },
+    {"archive_write_free",         offsetof(Library, write_free)     },
+    {"archive_write_close",        offsetof(Library, write_close)    },
+    {"archive_error_string",       offsetof(Library, error)          },
+    {"archive_entry_new",          offsetof(Library, entry_new)      },
+    {"archive_entry_free",         offsetof(Library, entry_free)     },
+    {"archive_entry_pathname",     offsetof(Library, entry_path)     },
+    {"archive_entry_filetype",     offsetof(Library, entry_type)     },
+    {"archive_entry_perm",         offsetof(Library, entry_rights)   },
+    {"archive_entry_hardlink",     offsetof(Library, entry_hard_link)},
+    {"archive_entry_symlink",      offsetof(Library, entry_link)     },
+    {"archive_entry_set_pathname", offsetof(Library, set_path)       },
+    {"archive_entry_set_symlink",  offsetof(Library, set_link)       },
+    {"archive_entry_set_size",     offsetof(Library, set_size)       },
+    {"archive_entry_set_filetype", offsetof(Library, set_type)       },
+    {"archive_entry_set_perm",     offsetof(Library, set_rights)     },
+    {"archive_entry_set_mtime",    offsetof(Library, set_time)       },
 };
 
 static bool find(const Library *library, const char *name, void *function) {
@@ -129,9 +129,10 @@ static Err set_filter(const Archive *archive, Str filter) {
     if (filter.len == 0) return err_none();
     for (size_t i = 0; i < COUNT(filters); i++) {
         if (!str_eq(filter, str_from(filters[i].name))) continue;
-        return call_named(
-            archive, archive->is_read ? "archive_read_support_filter_" : "archive_write_add_filter_",
-            filters[i].filter);
+        return call_named(archive,
+                          archive->is_read ? "archive_read_support_filter_"
+                                           : "archive_write_add_filter_",
+                          filters[i].filter);
     }
     return err_make(ERR_UNSUPPORTED,
                     "the compression '" STR_FMT

@@ -9,7 +9,7 @@
 #include "host/internal.h"
 
 enum {
-    ARCHIVE_END = 1,    // of next_header
+    ARCHIVE_END = 1,     // of next_header
     ARCHIVE_WARN = -20,  // below: it failed
     ARCHIVE_FILE = 0100000,
     ARCHIVE_FOLDER = 0040000,

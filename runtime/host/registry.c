@@ -1,4 +1,5 @@
-// registry.c - host.registry_auth: who asks a registry of images, as the Engine API wants to hear it.
+// registry.c - host.registry_auth: who asks a registry of images, as the Engine API wants to hear
+// it.
 //
 // `credentials` of the task count, else the entry of the registry in its `config` (a Docker
 // configuration, as text or map), else the one in the user's own config.json, which `docker login`
@@ -20,8 +21,7 @@ static Str registry_of(Str image) {
     if (slash == STR_NOT_FOUND) return STR("docker.io");
     Str first = str_slice(image, 0, slash);
     bool is_host = str_find_char(first, '.', 0) != STR_NOT_FOUND ||
-                   str_find_char(first, ':', 0) != STR_NOT_FOUND ||
-                   str_eq(first, STR("localhost"));
+                   str_find_char(first, ':', 0) != STR_NOT_FOUND || str_eq(first, STR("localhost"));
     return is_host ? first : STR("docker.io");
 }
 

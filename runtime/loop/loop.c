@@ -222,8 +222,8 @@ static void watch_ready(uv_poll_t *handle, int status, int events) {
     }
     ready &= watch->wanted;
     if (ready != 0) watch->call(watch->self, watch->fd, ready);
-    // After an error libuv watches no more; whoever still wants to read what came before it must not
-    // wait for ever.
+    // After an error libuv watches no more; whoever still wants to read what came before it must
+    // not wait for ever.
     if (status < 0 && watch->wanted != 0 && !uv_is_closing((uv_handle_t *)handle) &&
         !uv_is_active((uv_handle_t *)handle)) {
         start_watch(watch);

@@ -445,7 +445,7 @@ local DOCKER = "io.kestra.plugin.docker.cli."
 
 -- An engine that says yes to everything; `answers` are bodies by a part of the path.
 local function engine(answers)
-    return { engine = { kind = "docker", socket = "/engine.sock" }, http = function(request)
+    return { engine = { kind = "docker", name = "engine", url = "http://engine", unix = "/engine.sock" }, http = function(request)
         for part, body in pairs(answers or {}) do
             if request.url:find(part, 1, true) then
                 if request.on_chunk then request.on_chunk(body) end
@@ -465,7 +465,8 @@ local function calls(record)
 end
 
 case("a_command_in_a_container_is_made_filled_started_followed_and_removed", function()
-    local world = engine { ["/wait"] = '{"StatusCode": 3}', ["/create"] = '{"Id": "c1"}' }
+    local world = engine { ["/create"] = '{"Id": "c1"}' }
+    world.exec = { { code = 3, vars = {} } }
     world.said = { version = "7" }  -- in $FLOW_OUTPUT
     local record = fake.run("io.kestra.plugin.scripts.shell.Commands", { commands = { "a" },
         containerImage = "img:2", env = { A = fake.secret("x") }, taskRunner = { type = "x.Docker",
@@ -474,7 +475,7 @@ case("a_command_in_a_container_is_made_filled_started_followed_and_removed", fun
     local name = "flowrun-nil-nil"
     same(calls(record), { "GET /images/img%3A2/json", "POST /containers/create",
         "PUT /containers/" .. name .. "/archive", "PUT /containers/" .. name .. "/archive",
-        "POST /containers/" .. name .. "/start", "POST /containers/" .. name .. "/wait",
+        "POST /containers/" .. name .. "/start",
         "GET /containers/" .. name .. "/archive", "GET /containers/" .. name .. "/archive",
         "DELETE /containers/" .. name })
     local body = record.http[2].json
@@ -484,7 +485,8 @@ case("a_command_in_a_container_is_made_filled_started_followed_and_removed", fun
     same({ tostring(body.Env[1]), body.Env[2], body.Env[3] },
         { "******", "FLOW_OUTPUT=/task/.output-x.d/vars", "WORKING_DIR=/task/dir" })
     same({ record.taken, record.outputs.vars }, { "/task/.output-x.d/vars", { version = "7" } })
-    same(record.exec[1].attach.unix, "/engine.sock")
+    same({ record.exec[1].attach.unix, record.exec[1].attach.url },
+        { "/engine.sock", "http://engine/v1.41/containers/" .. name })
     same(record.checkpoint.container, name)
     same({ record.outputs.exitCode, record.outputs.taskRunner.containerId }, { 3, "c1" })
     same(record.failure, "Command failed with exit code 3")

@@ -138,6 +138,8 @@ function fake.host(script)
         for _, argument in ipairs(t.argv or {}) do assert(not is_secret(argument)) end
         return answer("exec", t)
     end
+    function host.registry_auth() end
+
     function host.runner(t)
         if script.engine and (t.image or t.runner) then return script.engine end
         return { kind = "process" }
