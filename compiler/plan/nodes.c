@@ -578,6 +578,7 @@ void plan_nodes(Planner *planner) {
     uint32_t root = new_node(planner, flow->id_span);
     PlanRef retry = plan_retry(planner, flow->retry);
     draft->nodes.items[root].retry = draft->nodes.items[root].own_retry = retry;
+    if (flow->targets == TARGET_2_0) draft->nodes.items[root].flags |= NODE_NAMED_PARENTS;
     PlanRef head = add_group(planner, flow_group(flow, TASKS_BODY), root, 0);
     draft->nodes.items[root].body = head;
     head = add_group(planner, flow_group(flow, TASKS_AFTER), root, 0);

@@ -76,6 +76,7 @@ enum {
     NODE_CACHE = 4096,        // TASK: taskCache enabled; `cache_ttl`
     NODE_HAS_SECRETS = 8192,  // its properties hold a secret
     NODE_HAS_ELSE = 16384,  // IF, SWITCH: `else`, `defaults` stands there, if all of it is disabled
+    NODE_NAMED_PARENTS = 32768,  // the root: `parents` are as in 2.0
 };
 
 // `leaf_a`, `leaf_b`, `leaf_c` by kind:

@@ -518,6 +518,24 @@ static Value times_value(const Replay *replay, const Run *run) {
     return list;
 }
 
+static Value attempts_value(const Replay *replay, const Run *run) {
+    Value list = value_list(replay->arena);
+    for (uint32_t i = 0; i < run->attempts.count; i++) {
+        const Attempt *attempt = &run->attempts.items[i];
+        Value item = value_map(replay->arena);
+        // What was under way there is not here.
+        State state = state_is_terminal(attempt->state) ? attempt->state : STATE_KILLED;
+        value_map_set(replay->arena, item, STR("state"), value_text(str_from(state_name(state))));
+        value_map_set(replay->arena, item, STR("from"), value_int(attempt->started_ms));
+        value_map_set(replay->arena, item, STR("to"), value_int(attempt->ended_ms));
+        if (attempt->message.len > 0) {
+            value_map_set(replay->arena, item, STR("message"), value_text(attempt->message));
+        }
+        value_list_add(replay->arena, list, item);
+    }
+    return list;
+}
+
 static void give_run(const Replay *replay, uint32_t number) {
     const Engine *engine = replay->engine;
     const Run *run = run_of(engine, number);
@@ -538,6 +556,9 @@ static void give_run(const Replay *replay, uint32_t number) {
     event->more = value_map(replay->arena);
     value_map_set(replay->arena, event->more, STR("times"), times_value(replay, run));
     value_map_set(replay->arena, event->more, STR("slots"), slots_value(replay, run));
+    if (run->attempts.count > 0) {
+        value_map_set(replay->arena, event->more, STR("attempts"), attempts_value(replay, run));
+    }
 }
 
 // Iterations that ended by themselves, and the child executions of batches that are kept.
@@ -591,6 +612,7 @@ static void give_created(const Engine *engine, const Command *command, Arena *ar
     Value labels = value_copy(arena, engine->labels);
     value_map_set(arena, labels, STR("system.replay"), value_text(STR("true")));
     value_map_set(arena, event->more, STR("labels"), labels);
+    value_map_set(arena, event->more, STR("variables"), engine->variables);
     value_map_set(arena, event->more, STR("parent"), value_text(engine->id));
     if (value_map_get_text(engine->created, STR("original"), (Str){0}).len == 0) {
         value_map_set(arena, event->more, STR("original"), value_text(engine->id));

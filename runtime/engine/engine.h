@@ -228,8 +228,6 @@ Lookup engine_find_near(const Engine *engine, RunId from, Str task, TaskRunView 
 // The keys below `outputs.<task>[values…]`: the texts of the iterations in which it has runs.
 uint32_t engine_find_keys(const Engine *engine, Str task, const Str *values, uint32_t value_count,
                           Arena *arena, Str **keys);
-// Ancestors of a run with a value or outputs, nearest first: `parent`, `parents`.
-bool engine_parent_at(const Engine *engine, RunId run, uint32_t index, TaskRunView *out);
 // An iteration by its id, as actions name it.
 typedef struct FrameView {
     RunId loop;    // run of the loop

@@ -24,6 +24,9 @@ static void fold_created(Engine *engine, const Event *event) {
         parsed.kind == VALUE_MAP) {
         engine->variables = parsed;
     }
+    // A replay begins with those that the tasks before it have set.
+    const Value *taken = value_map_get(engine->created, STR("variables"));
+    if (taken != NULL && taken->kind == VALUE_MAP) engine->variables = value_copy(arena, *taken);
     engine_add_state(engine, STATE_CREATED, event->time_ms);
     engine->is_held = event->state == STATE_QUEUED;
     if (event->state == STATE_QUEUED || state_is_terminal(event->state)) {

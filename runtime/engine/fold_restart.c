@@ -158,6 +158,25 @@ static void copy_slots(Engine *engine, Run *run, Value slots) {
     }
 }
 
+// Those of a history from before they were told one by one all ended as their run did.
+static void copy_attempts(Engine *engine, Run *run, const Event *event) {
+    const Value *told = value_map_get(event->more, STR("attempts"));
+    for (int32_t i = 0; i < event->attempt; i++) {
+        Attempt *attempt = fold_add_attempt(engine, run);
+        *attempt = (Attempt){.state = state_is_terminal(event->state) ? event->state : STATE_KILLED,
+                             .is_started = true,
+                             .is_decided = true};
+        if (told == NULL || told->kind != VALUE_LIST || (uint32_t)i >= told->as.list->count) {
+            continue;
+        }
+        Value item = told->as.list->items[i];
+        state_from(value_map_get_text(item, STR("state"), STR("")), &attempt->state);
+        attempt->started_ms = value_map_get_int(item, STR("from"), 0);
+        attempt->ended_ms = value_map_get_int(item, STR("to"), 0);
+        attempt->message = fold_keep(engine, value_map_get_text(item, STR("message"), (Str){0}));
+    }
+}
+
 void fold_copied(Engine *engine, const Event *event) {
     uint32_t number = fold_add_run(engine, event, event->state);
     if (number == NO_RUN) return;
@@ -177,11 +196,6 @@ void fold_copied(Engine *engine, const Event *event) {
     fold_set_outputs(engine, run, event->value);
     const Value *slots = value_map_get(event->more, STR("slots"));
     if (slots != NULL) copy_slots(engine, run, *slots);
-    for (int32_t i = 0; i < event->attempt; i++) {
-        *fold_add_attempt(engine, run) =
-            (Attempt){.state = state_is_terminal(event->state) ? event->state : STATE_KILLED,
-                      .is_started = true,
-                      .is_decided = true};
-    }
+    copy_attempts(engine, run, event);
     run_touch(engine, number);
 }

@@ -328,20 +328,6 @@ Lookup engine_find_near(const Engine *engine, RunId from, Str task, TaskRunView 
     }
 }
 
-bool engine_parent_at(const Engine *engine, RunId id, uint32_t index, TaskRunView *out) {
-    uint32_t number = table_find_run(engine, id);
-    if (number == NO_RUN) return false;
-    for (number = run_of(engine, number)->parent; number != ROOT;
-         number = run_of(engine, number)->parent) {
-        const Run *run = run_of(engine, number);
-        if (!run->has_outputs && !run_has_value(engine, run)) continue;
-        if (index-- > 0) continue;
-        fill_view(engine, run, out);
-        return true;
-    }
-    return false;
-}
-
 static uint32_t valued_frame(const Engine *engine, uint32_t frame) {
     while (frame != NO_FRAME) {
         const Run *loop = run_of(engine, frame_of(engine, frame)->loop);

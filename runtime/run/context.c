@@ -302,30 +302,46 @@ static Value taskrun_root(const Scope *scope, const TaskRunView *view) {
     return map;
 }
 
+// 1.3: of those that have a value or outputs.
 static Value parent_map(const TaskRunView *view, Arena *arena) {
     Value map = value_map(arena);
+    if (view->outputs != NULL) value_map_set(arena, map, STR("outputs"), *view->outputs);
     if (view->has_value) {
         Value run = value_map(arena);
         value_map_set(arena, run, STR("value"), value_text(view->value));
-        if (view->iteration >= 0) {
-            value_map_set(arena, run, STR("iteration"), value_int(view->iteration));
-        }
         value_map_set(arena, map, STR("taskrun"), run);
     }
-    if (view->outputs != NULL) value_map_set(arena, map, STR("outputs"), *view->outputs);
+    return map;
+}
+
+// 2.0: of all, by their names.
+static Value named_parent(const TaskRunView *view, Arena *arena) {
+    Value map = value_map(arena);
+    Value task = value_map(arena);
+    value_map_set(arena, task, STR("id"), value_text(view->task));
+    value_map_set(arena, map, STR("task"), task);
     return map;
 }
 
 static LeafRef parents_root(const Scope *scope, bool only_first) {
-    TaskRunView view;
+    const Engine *engine = scope->execution->engine;
+    const Plan *plan = engine_plan(engine);
+    bool is_named = (plan->nodes[0].flags & NODE_NAMED_PARENTS) != 0;
     Value list = value_list(scope->arena);
-    for (uint32_t i = 0; engine_parent_at(scope->execution->engine, scope->run, i, &view); i++) {
-        Value map = parent_map(&view, scope->arena);
+    TaskRunView view;
+    if (!engine_run(engine, scope->run, &view)) return (LeafRef){.kind = LEAF_REF_ABSENT};
+    // The tasks of a WorkingDirectory have the parents that it has.
+    TaskRunView folder;
+    bool has_folder = engine_run(engine, view.parent, &folder) &&
+                      (plan->nodes[folder.node].flags & NODE_WORKDIR) != 0;
+    if (has_folder) view = folder;
+    while (engine_run(engine, view.parent, &view)) {
+        if (!is_named && !view.has_value && view.outputs == NULL) continue;
+        Value map = is_named ? named_parent(&view, scope->arena) : parent_map(&view, scope->arena);
         if (only_first) return ref_value(map);
         value_list_add(scope->arena, list, map);
     }
-    if (list.as.list->count == 0) return (LeafRef){.kind = LEAF_REF_ABSENT};
-    return ref_value(list);
+    return only_first ? (LeafRef){.kind = LEAF_REF_ABSENT} : ref_value(list);
 }
 
 static Value frame_map(const Scope *scope, const FrameView *frame) {

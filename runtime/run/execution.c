@@ -775,6 +775,12 @@ Err execution_replay(Runtime *runtime, Str id, const Command *command, const Art
     if (err.code == ERR_NONE) {
         err = engine_command(origin->engine, &replay, turn_arena(execution), &events);
     }
+    // Another revision of the flow has variables of its own.
+    bool is_same = memcmp(execution->artifact->digest.bytes, origin->artifact->digest.bytes,
+                          sizeof origin->artifact->digest.bytes) == 0;
+    if (err.code == ERR_NONE && !is_same) {
+        value_map_remove(events.items[0].more, STR("variables"));
+    }
     if (err.code == ERR_NONE) err = execution_begin(execution, &events);
     runtime_drop(runtime, origin);
     if (err.code != ERR_NONE) {

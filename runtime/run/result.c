@@ -79,27 +79,42 @@ static Value attempt_value(Value state, Str message, Arena *arena) {
 }
 
 // What the engine does itself (flowables, Sleep, a task that is skipped) has one attempt with the
-// state of the run, as in Kestra; a task that failed before it began has none, and neither has a
-// flowable that a restart opened again.
+// state of the run, as in Kestra; a task that failed before it began has none. A Pause that a
+// restart opened again has none either: so says the language's own case of it.
 static bool has_own_attempt(const Execution *execution, const TaskRunView *view,
                             const PlanNode *node) {
     if (view->attempts > 0 || view->state == STATE_CREATED) return false;
     if (node->kind == NODE_TASK) return view->state != STATE_FAILED && view->state != STATE_PAUSED;
+    if (node->kind != NODE_PAUSE) return true;
     const StateChange *changes = NULL;
     uint32_t count = engine_history(execution->engine, view->id, &changes);
     for (uint32_t i = 0; i + 1 < count; i++) {
         if (state_is_terminal(changes[i].state)) return false;
     }
-    return view->state != STATE_PAUSED;
+    return true;
 }
 
-static Value own_attempt(const Execution *execution, const TaskRunView *view, Arena *arena) {
+// A Sleep has one for each time it was started.
+static void add_own_attempts(const Execution *execution, const TaskRunView *view, Value attempts,
+                             Arena *arena) {
+    const PlanNode *node = &engine_plan(execution->engine)->nodes[view->node];
+    if (!has_own_attempt(execution, view, node)) return;
     const StateChange *changes = NULL;
     uint32_t count = engine_history(execution->engine, view->id, &changes);
-    uint32_t first = count > 1 && changes[0].state == STATE_CREATED ? 1 : 0;
-    Value state = state_value(changes + first, count - first, view->state,
-                              runtime_now(execution->runtime), arena);
-    return attempt_value(state, view->message, arena);
+    uint32_t first = count > 0 && changes[0].state == STATE_CREATED ? 1 : 0;
+    for (uint32_t i = first; node->kind == NODE_TIMER && i < count; i++) {
+        if (changes[i].state != STATE_RESTARTED || i == first) continue;
+        Value state = state_value(changes + first, i - first, changes[i - 1].state,
+                                  runtime_now(execution->runtime), arena);
+        value_list_add(arena, attempts, attempt_value(state, (Str){0}, arena));
+        first = i + 1;
+    }
+    // The attempt of what waits is under way.
+    State shown = view->state == STATE_PAUSED ? STATE_RUNNING : view->state;
+    if (first >= count) first = count - 1;
+    Value state =
+        state_value(changes + first, count - first, shown, runtime_now(execution->runtime), arena);
+    value_list_add(arena, attempts, attempt_value(state, view->message, arena));
 }
 
 // Attempts as the engine tells them. That of a subflow ends as its task run does.
@@ -108,9 +123,7 @@ static Value attempts_value(const Execution *execution, const TaskRunView *view,
     AttemptView attempt;
     int64_t now = runtime_now(execution->runtime);
     const PlanNode *node = &engine_plan(execution->engine)->nodes[view->node];
-    if (has_own_attempt(execution, view, node)) {
-        value_list_add(arena, attempts, own_attempt(execution, view, arena));
-    }
+    add_own_attempts(execution, view, attempts, arena);
     bool is_subflow = node->kind == NODE_SUBFLOW && state_is_terminal(view->state);
     for (uint32_t i = 0; engine_attempt_at(execution->engine, view->id, i, &attempt); i++) {
         bool is_last = i + 1 == (uint32_t)view->attempts;

@@ -55,7 +55,7 @@ static void runs_are_found_by_the_values_of_their_loops(void **state) {
         engine_find_keys(f->driver.engine, STR("last"), NULL, 0, &f->driver.arena, &keys), 0);
 }
 
-static void parents_are_those_with_a_value_or_outputs(void **state) {
+static void parents_tell_value_and_iteration(void **state) {
     Fixture *f = *state;
     make_nested(f);
     Str values[2] = {STR("x"), STR("2")};
@@ -63,14 +63,13 @@ static void parents_are_those_with_a_value_or_outputs(void **state) {
     assert_int_equal(engine_find_run(f->driver.engine, STR("deep"), values, 2, &deep),
                      LOOKUP_FOUND);
     assert_false(deep.has_value);
-    assert_true(engine_parent_at(f->driver.engine, deep.id, 0, &parent));
+    assert_true(engine_run(f->driver.engine, deep.parent, &parent));
     assert_str_equal(parent.task, STR("group"));
     assert_str_equal(parent.value, STR("2"));
     assert_int_equal(parent.iteration, 1);
-    assert_true(engine_parent_at(f->driver.engine, deep.id, 1, &parent));
+    assert_true(engine_run(f->driver.engine, parent.parent, &parent));
     assert_str_equal(parent.task, STR("inner"));
     assert_str_equal(parent.value, STR("x"));
-    assert_false(engine_parent_at(f->driver.engine, deep.id, 2, &parent));  // `outer` has neither
 }
 
 static void frames_tell_value_and_index_outwards(void **state) {
@@ -135,7 +134,7 @@ static void loop_until_needs_no_value(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(runs_are_found_by_the_values_of_their_loops),
-        TEST(parents_are_those_with_a_value_or_outputs),
+        TEST(parents_tell_value_and_iteration),
         TEST(frames_tell_value_and_index_outwards),
         TEST(the_nearest_run_is_that_of_the_same_iteration),
         TEST(loop_until_needs_no_value),

@@ -18,7 +18,7 @@ static void look_around(Engine *engine) {
     TaskRunView view, parent;
     FrameView frame;
     for (uint32_t i = 0; engine_run_at(engine, i, &view); i++) {
-        engine_parent_at(engine, view.id, 0, &parent);
+        engine_run(engine, view.parent, &parent);
         engine_frame_of(engine, view.id, &frame);
     }
     EngineReason reason;

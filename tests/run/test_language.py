@@ -75,6 +75,40 @@ tasks:
     same(it.values("after"), ["a.out deep/er/y"])
 
 
+def test_the_tasks_of_a_working_directory_have_its_parents():
+    it = run("""
+tasks:
+  - id: each
+    type: core.flow.ForEach
+    values: [a, b]
+    tasks:
+      - id: wd
+        type: core.flow.WorkingDirectory
+        tasks:
+          - {id: one, type: core.debug.Return, format: "{{ parents | length }} {{ parent is defined }}"}
+          - {id: two, type: core.debug.Return, format: "{{ currentEachOutput(outputs.one).value }}"}
+""")
+    same(it.values("one"), ["0 false"] * 2)
+    same(it.values("two"), ["0 false"] * 2)
+
+
+def test_a_replay_has_what_was_set_and_how_it_was_tried():
+    text = """
+tasks:
+  - {id: set, type: core.execution.SetVariables, variables: {name: set}}
+  - {id: flaky, type: core.execution.Fail, condition: "{{ taskrun.attemptsCount < 1 }}", retry: {type: constant, interval: PT0.01S, maxAttempts: 2}}
+  - {id: read, type: core.debug.Return, format: "{{ vars.name }}"}
+variables: {name: none}
+"""
+    with flowtest.temporary() as made:
+        first = run(text, folder=Path(made))
+        state = ["--output", "json", "--state-dir", Path(made) / "state"]
+        done = flowtest.run([flowtest.FLOWRUN, "replay", first.execution["id"], "--from", "read", *state], check=0)
+        it = Runs(json.loads(done.stdout))
+        same(it.values("read"), ["set"])
+        same([a["state"]["current"] for a in it.of("flaky")[0]["attempts"]], ["FAILED", "SUCCESS"])
+
+
 def test_the_log_tells_of_tasks_that_the_engine_does_itself():
     it = run("""
 tasks:
