@@ -196,7 +196,7 @@ def loops_of(value):
 
 
 def explained(found, reasons, target, text=""):
-    """What no reason accounts for. A reason that is `whole` accounts for all of a flow."""
+    """(what no reason accounts for, whether a reason accounts for all of the flow, which is then no longer the same)."""
     left = []
     for kind, what in found:
         for reason in reasons:
@@ -207,11 +207,11 @@ def explained(found, reasons, target, text=""):
             if kind in reason["kinds"] and re.search(reason["what"], what):
                 reason["count"] = reason.get("count", 0) + 1
                 if reason.get("whole"):
-                    return []
+                    return [], True
                 break
         else:
             left.append((kind, what))
-    return left
+    return left, False
 
 
 def judge_one(seed, server, target, keep, reasons):
@@ -224,7 +224,7 @@ def judge_one(seed, server, target, keep, reasons):
         # Kestra's own answers differ from run to run where its queues race: one that agrees is enough.
         for asked in range(1, ANSWERS + 1):
             other = theirs(server, flows, inputs, after)
-            found = explained(differences(other, mine, is_loose), reasons, target, text)
+            found, _ = explained(differences(other, mine, is_loose), reasons, target, text)
             if not found:
                 break
         if keep:

@@ -3,8 +3,11 @@
 Skipped where there is no Java 21 or later (25 for 2.0), no Maven, or no ../shared.
 """
 
+import base64
 import contextlib
+import hashlib
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -12,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -66,10 +71,36 @@ def installed(version, home):
     return folder
 
 
+def compiled(folder, version, home):
+    """The classes of Steer.java for this version."""
+    source = Path(__file__).with_name("Steer.java")
+    classes = folder / f"steer-{hashlib.sha256(source.read_bytes()).hexdigest()[:12]}"
+    if classes.is_dir():
+        return classes
+    is_new, keep, lines = version.startswith("2"), [True], []
+    for line in source.read_text().splitlines():
+        if line.startswith("//#if"):
+            keep.append(is_new)
+        elif line.startswith("//#else"):
+            keep[-1] = not keep[-1]
+        elif line.startswith("//#endif"):
+            keep.pop()
+        elif all(keep):
+            lines.append(line)
+    with tempfile.TemporaryDirectory(prefix="steer-") as work:
+        (Path(work) / "Steer.java").write_text("\n".join(lines) + "\n")
+        made = Path(work) / "classes"
+        path = f"{folder}/classes:{folder}/lib/*"
+        flowtest.run([f"{home}/bin/javac", "-proc:none", "-nowarn", "-Xlint:none", "-d", made, "-cp", path, f"{work}/Steer.java"], timeout=120, check=0)
+        shutil.copytree(made, classes, dirs_exist_ok=True)
+    return classes
+
+
 class Server:
     """A running oracle."""
 
-    def __init__(self, url):
+    def __init__(self, url, steer=None):
+        self.steer_url = steer
         self.api = tool().Server(type("Options", (), {"url": url, "tenant": "main", "user": None}))
 
     def run(self, texts, inputs, after=0, timeout=60):
@@ -82,6 +113,31 @@ class Server:
         if code != 200:
             return {"refused": started.get("message"), "stage": "inputs"}
         return self.ended(started["id"], after, timeout)
+
+    def start(self, texts, inputs):
+        """Creates the flows, starts the last one; gives its id."""
+        for text in texts:
+            code, made = self.api.create(text)
+            assert code == 200, made.get("message")
+        code, started = self.api.start(made["namespace"], made["id"], inputs)
+        assert code == 200, started.get("message")
+        return started["id"]
+
+    def get(self, identity):
+        return self.api.req("GET", f"/executions/{identity}")[1]
+
+    def kill(self, identity):
+        self.api.req("DELETE", f"/executions/{identity}/kill")
+
+    def steer(self, what, identity, task=None, inputs=None):
+        """resume, pause, restart, replay; gives the id of the execution that goes on, or the text of the refusal."""
+        body = json.dumps({"task": task, "inputs": inputs}).encode()
+        request = urllib.request.Request(f"{self.steer_url}/{what}/{identity}", body, {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.load(answer)["id"], None
+        except urllib.error.HTTPError as error:
+            return None, json.load(error)["message"]
 
     def ended(self, identity, after=0, timeout=60):
         """The execution once nothing of it runs any more: it is terminal before its afterExecution tasks are."""
@@ -119,12 +175,17 @@ def serve(version):
         flowtest.skip("../shared is not here")
     home = java_home(25 if version.startswith("2") else 21)
     folder = installed(version, home)
-    port = free_port()
+    classes = compiled(folder, version, home)
+    port, steer, grpc = free_port(), free_port(), free_port()
     with tempfile.TemporaryDirectory(prefix="kestra-") as data:
-        arguments = [sys.executable, TOOL, "serve", folder, "--port", port, "--data", data]
-        if version.startswith("2"):
-            arguments += ["--grpc", free_port()]
-        with server(arguments, data, "kestra", {"JAVA_HOME": home}) as process:
+        for name in ("tmp", "storage"):
+            (Path(data) / name).mkdir()
+        # as `kestra_oracle.py serve` starts it, with Steer around it
+        secrets = {"SECRET_" + name: base64.b64encode(value.encode()).decode() for name, value in tool().ENV["secrets"].items()}
+        env = {"JAVA_HOME": home, "ORACLE_DATA": data, "ORACLE_PORT": str(port), "ORACLE_GRPC_PORT": str(grpc), "STEER_PORT": str(steer), **secrets}
+        path = f"{folder}/conf:{folder}/classes:{classes}:{folder}/lib/*"
+        flags = ["-Xmx1g", "-Duser.timezone=UTC", "-Duser.language=en", "-Duser.country=US"]
+        with server([f"{home}/bin/java", *flags, "-cp", path, "oracle.Steer"], data, "kestra", env) as process:
             url = f"http://127.0.0.1:{port}"
             wait_until(lambda: answers(url + "/health"), f"Kestra {version}", 120, process)
-            yield Server(url)
+            yield Server(url, f"http://127.0.0.1:{steer}")
