@@ -157,7 +157,8 @@ class Kestra:
         self.id = self.server.start([judge.dump(f) for f in flows], {})
 
     def show(self):
-        return self.server.get(self.id) or {"state": {"current": "CREATED"}, "taskRunList": []}
+        now = self.server.get(self.id) or {}
+        return now if "state" in now else {"state": {"current": "CREATED"}, "taskRunList": []}  # 2.0 creates it a moment later
 
     def act(self, what, task=None, inputs=None):
         if what == "kill":
