@@ -76,6 +76,8 @@ ExprType *infer(Env *env, Expr *expr);
 void infer_parts(Env *env, const Parts *parts);
 ExprType *new_type(Env *env, const Type *type);
 ExprType *new_place(Env *env, const Place *place);
+// The value of a pass of a loop, as its tasks see it.
+ExprType *loop_value_type(Env *env, const Task *loop);
 // A copy of the taint and effects of one in another.
 void join_taint(ExprType *into, const ExprType *from);
 // "outputs.a.b" of a chain of members with literal keys; empty for anything else.

@@ -483,6 +483,16 @@ static bool is_java_member(Str key) {
     return false;
 }
 
+// Where the text is JSON, its members are those of what it says.
+static void offer_from_json(Env *env, const Expr *expr, Str path, Str key, Diag *diag) {
+    DiagSuggestion *fix =
+        diag_suggestion(diag, false, "if it is JSON: 'fromJson(" STR_FMT ")." STR_FMT "'",
+                        STR_ARG(path), STR_ARG(key));
+    diag_edit(diag, fix, expr->span,
+              str_printf(env->check->arena, "fromJson(" STR_FMT ")." STR_FMT, STR_ARG(path),
+                         STR_ARG(key)));
+}
+
 static void member_of_text(Env *env, const Expr *expr, const ExprType *base, Str key, Span span) {
     bool is_loop_value = base->place != NULL && base->place->origin == ORIGIN_LOOP_VALUE;
     Str path = expr_path(env->check->arena, expr->args.items[0].value);
@@ -493,9 +503,10 @@ static void member_of_text(Env *env, const Expr *expr, const ExprType *base, Str
         return;
     }
     if (!is_loop_value) {
-        diag_add(env->check->diags, "E0322", DIAG_ERROR, span,
-                 "'" STR_FMT "' is a text, which has no member '" STR_FMT "'", STR_ARG(path),
-                 STR_ARG(key));
+        Diag *diag = diag_add(env->check->diags, "E0322", DIAG_ERROR, span,
+                              "'" STR_FMT "' is a text, which has no member '" STR_FMT "'",
+                              STR_ARG(path), STR_ARG(key));
+        if (expr->kind == EXPR_MEMBER && path.len > 0) offer_from_json(env, expr, path, key, diag);
         return;
     }
     Diag *diag =
@@ -503,6 +514,10 @@ static void member_of_text(Env *env, const Expr *expr, const ExprType *base, Str
                  "the value of a loop is a text, which has no member '" STR_FMT "'", STR_ARG(key));
     Span whole = expr->span;
     if (expr->kind != EXPR_MEMBER || path.len == 0) return;
+    if (base->typed.undef == MAYBE) {  // the value itself is asked for in the wrong place
+        diag_note(diag, "write 'fromJson(…)." STR_FMT "' around the value", STR_ARG(key));
+        return;
+    }
     DiagSuggestion *fix =
         diag_suggestion(diag, true, "did you mean 'fromJson(" STR_FMT ")." STR_FMT "'?",
                         STR_ARG(path), STR_ARG(key));
@@ -570,6 +585,16 @@ static bool may_be_in_hole(const Env *env, const Place *place, Str key) {
     return place->origin == ORIGIN_VARIABLES || place->origin == ORIGIN_TRIGGER;
 }
 
+// The value of the loop around, where a task asked for it that stands too deep: what is wrong with
+// its members is another mistake.
+static ExprType *meant_value(Env *env) {
+    const Task *loops[1];
+    if (loops_around(env->site, loops, COUNT(loops)) == 0) return undefined(env);
+    ExprType *type = loop_value_type(env, loops[0]);
+    type->typed.undef = MAYBE;
+    return type;
+}
+
 static ExprType *place_member(Env *env, const Expr *expr, const ExprType *base, Str key,
                               Span span) {
     const Place *place = base->place;
@@ -606,6 +631,7 @@ static ExprType *place_member(Env *env, const Expr *expr, const ExprType *base, 
     const bool is_asked = env->is_asked && place->origin != ORIGIN_TASK_OUTPUT;
     if (is_sure && !is_asked && !is_silent_place(env, expr)) {
         unknown_field(env, place, key, span);
+        if (place->origin == ORIGIN_TASKRUN && str_eq(key, STR("value"))) return meant_value(env);
         type->typed.undef = MAYBE;  // what was meant is there
         type->typed.source = SOURCE_UNKNOWN;
     }

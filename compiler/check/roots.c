@@ -191,6 +191,14 @@ static void add_loop_value(Env *env, Place *place, const Task *loop) {
               place_new(arena, ORIGIN_LOOP_VALUE, STR("taskrun.value")));
 }
 
+ExprType *loop_value_type(Env *env, const Task *loop) {
+    Place holder = {0};
+    add_loop_value(env, &holder, loop);
+    ExprType *type = new_place(env, holder.fields.items[0].place);
+    type->typed.type = holder.fields.items[0].type;
+    return type;
+}
+
 static Place *taskrun_place(Env *env) {
     static const char *const members[] = {"id", "startDate", "attemptsCount", "parentId"};
     Place *place = fixed(env, "taskrun", members, COUNT(members));

@@ -399,9 +399,13 @@ def invalids_missed():
 
 
 def wrong_missed():
-    """Published flows that can never work and of which that is not said: (all that are here, missed)."""
+    """Published flows that can never work and of which that is not said, at each place: (all that are here, missed)."""
     paths = {p.stem: p for p in published() if p.stem in VENDOR_FINDINGS["wrong"]}
     found = check_paths(list(paths.values())) if paths else {}
-    missed = [name for name, path in paths.items()
-              if VENDOR_FINDINGS["wrong"][name] not in {d["code"] for d in found.get(path.name, [])}]
+    missed = []
+    for name, path in paths.items():
+        seen = {(d["code"], d["range"]["start"]["line"]) for d in found.get(path.name, [])}
+        rows = VENDOR_FINDINGS["wrong"][name].items()
+        missed += [f"{name} {code}:{line}" for code, lines in rows for line in lines if (code, line) not in seen]
+        missed += [f"{name}: no line is named" for code, lines in rows if not lines]
     return len(paths), missed
