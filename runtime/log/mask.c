@@ -1,343 +1,282 @@
-// mask.c - the automaton: a trie with failure links, built again after values were added.
+// mask.c - the patterns of all values in a hash table by their first four bytes, and streams.
+//
+// Every position of a text is looked at once: a bit map says whether a pattern may begin there,
+// mostly not, and what is left is compared in full. Patterns lie in locked memory. The cost is
+// linear but for values that repeat themselves within a few bytes.
 #include "log/mask.h"
 
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/codec.h"
 #include "base/crypto.h"
+#include "base/locked.h"
+#include "log/forms.h"
 
-typedef struct Node {
-    uint32_t child, sibling;  // 0: none; children of a node in a list, the root's in a table
-    uint32_t failure;
-    uint32_t depth;
-    uint32_t longest;  // of the patterns that end here: bytes
-    uint8_t byte;
-    bool is_end;
-} Node;
-
-struct Masker {
-    Node *nodes;  // nodes[0] is the root
-    uint32_t count, capacity;
-    uint32_t first[256];  // the root's children
-    uint32_t generation;
-    bool is_stale;  // failure links have to be made again
+enum {
+    KEY = MASK_VALUE_MIN,  // bytes that are hashed
+    MIN_BITS = 8,          // of the number of heads, at least
+    MAP_MORE = 5,          // the bit map has so many times (2^) the bits of the heads
 };
 
+typedef struct Pattern {
+    const char *bytes;
+    uint32_t len;
+    uint32_t next;  // of the same head; number + 1
+} Pattern;
+
+struct Masker {
+    LockedPool pool;
+    Pattern *patterns;
+    uint32_t count, capacity;
+    uint32_t bits;    // of the number of heads
+    uint32_t *heads;  // number + 1 of a pattern
+    uint64_t *map;
+    uint64_t first[4];     // bytes that patterns begin with
+    uint64_t pairs[1024];  // and their first two
+};
+
+static bool bit_is_set(const uint64_t *map, uint32_t bit) {
+    return (map[bit >> 6] >> (bit & 63) & 1) != 0;
+}
+
+static void set_bit(uint64_t *map, uint32_t bit) {
+    map[bit >> 6] |= (uint64_t)1 << (bit & 63);
+}
+
+static uint32_t hash_at(const char *bytes) {
+    uint32_t key;
+    memcpy(&key, bytes, sizeof key);
+    return key * 0x9E3779B1u;
+}
+
+static uint32_t pair_at(const char *bytes) {
+    return (uint32_t)(uint8_t)bytes[0] << 8 | (uint8_t)bytes[1];
+}
+
 Masker *masker_new(void) {
-    Masker *masker = heap_alloc(1, sizeof *masker);
-    masker->count = masker->capacity = 1;
-    masker->nodes = heap_alloc(1, sizeof *masker->nodes);
-    return masker;
+    return heap_alloc(1, sizeof(Masker));
+}
+
+static void wiped_free_map(Masker *masker) {
+    if (masker->map == NULL) return;
+    wipe(masker->map, (size_t)1 << (masker->bits + MAP_MORE - 3));
+    heap_free(masker->map);
+    heap_free(masker->heads);
 }
 
 void masker_free(Masker *masker) {
     if (masker == NULL) return;
-    wipe(masker->nodes, masker->count * sizeof *masker->nodes);
-    heap_free(masker->nodes);
-    wipe(masker->first, sizeof masker->first);
+    wiped_free_map(masker);
+    heap_free(masker->patterns);
+    locked_release(&masker->pool);
+    wipe(masker, sizeof *masker);
     heap_free(masker);
 }
 
 bool masker_is_empty(const Masker *masker) {
-    return masker == NULL || masker->count == 1;
+    return masker == NULL || masker->count == 0;
 }
 
 // --- building -----------------------------------------------------------------------------------
 
-static uint32_t child_of(const Masker *masker, uint32_t node, uint8_t byte) {
-    if (node == 0) return masker->first[byte];
-    uint32_t child = masker->nodes[node].child;
-    while (child != 0 && masker->nodes[child].byte != byte) child = masker->nodes[child].sibling;
-    return child;
+static void enter(Masker *masker, uint32_t number) {
+    Pattern *pattern = &masker->patterns[number];
+    uint32_t hash = hash_at(pattern->bytes);
+    uint32_t *head = &masker->heads[hash >> (32 - masker->bits)];
+    pattern->next = *head;
+    *head = number + 1;
+    set_bit(masker->map, hash >> (32 - masker->bits - MAP_MORE));
 }
 
-static uint32_t add_child(Masker *masker, uint32_t node, uint8_t byte) {
+static void grow(Masker *masker) {
     if (masker->count == masker->capacity) {
-        uint32_t capacity = arena_next_capacity(masker->count);
-        Node *nodes = heap_alloc(capacity, sizeof *nodes);
-        memcpy(nodes, masker->nodes, masker->count * sizeof *nodes);
-        wipe(masker->nodes, masker->count * sizeof *nodes);
-        heap_free(masker->nodes);
-        masker->nodes = nodes;
-        masker->capacity = capacity;
+        masker->capacity = arena_next_capacity(masker->count);
+        masker->patterns =
+            heap_resize(masker->patterns, masker->capacity, sizeof *masker->patterns);
     }
-    uint32_t child = masker->count++;
-    masker->nodes[child] = (Node){.byte = byte, .depth = masker->nodes[node].depth + 1};
-    if (node == 0) {
-        masker->first[byte] = child;
-    } else {
-        masker->nodes[child].sibling = masker->nodes[node].child;
-        masker->nodes[node].child = child;
-    }
-    return child;
+    if (masker->heads != NULL && masker->count < (uint32_t)1 << masker->bits) return;
+    uint32_t bits = masker->heads == NULL ? MIN_BITS : masker->bits + 2;
+    wiped_free_map(masker);
+    masker->bits = bits;
+    masker->heads = heap_alloc((size_t)1 << bits, sizeof *masker->heads);
+    masker->map = heap_alloc((size_t)1 << (bits + MAP_MORE - 6), sizeof *masker->map);
+    for (uint32_t i = 0; i < masker->count; i++) enter(masker, i);
 }
 
-static void add_pattern(Masker *masker, Str pattern) {
-    if (pattern.len < MASK_VALUE_MIN) return;
-    uint32_t node = 0;
-    for (size_t i = 0; i < pattern.len; i++) {
-        uint8_t byte = (uint8_t)pattern.ptr[i];
-        uint32_t next = child_of(masker, node, byte);
-        node = next != 0 ? next : add_child(masker, node, byte);
-    }
-    if (masker->nodes[node].is_end) return;
-    masker->nodes[node].is_end = true;
-    masker->is_stale = true;
-}
-
-static void link_child(Masker *masker, uint32_t node, uint32_t child) {
-    uint32_t failure = masker->nodes[node].failure;
-    uint8_t byte = masker->nodes[child].byte;
-    uint32_t target = 0;
-    if (node != 0) {
-        target = child_of(masker, failure, byte);
-        while (target == 0 && failure != 0) {
-            failure = masker->nodes[failure].failure;
-            target = child_of(masker, failure, byte);
+static bool is_known(const Masker *masker, Str bytes) {
+    if (masker->heads == NULL) return false;
+    uint32_t at = masker->heads[hash_at(bytes.ptr) >> (32 - masker->bits)];
+    for (; at != 0; at = masker->patterns[at - 1].next) {
+        const Pattern *pattern = &masker->patterns[at - 1];
+        if (pattern->len == bytes.len && memcmp(pattern->bytes, bytes.ptr, bytes.len) == 0) {
+            return true;
         }
     }
-    Node *self = &masker->nodes[child];
-    self->failure = target;
-    self->longest = self->is_end ? self->depth : masker->nodes[target].longest;
+    return false;
 }
 
-// Breadth first: the failure of a node is nearer to the root and done before it.
-static void make_links(Masker *masker) {
-    uint32_t *queue = heap_alloc(masker->count, sizeof *queue);
-    uint32_t head = 0;
-    uint32_t tail = 0;
-    for (int byte = 0; byte < 256; byte++) {
-        uint32_t child = masker->first[byte];
-        if (child == 0) continue;
-        link_child(masker, 0, child);
-        queue[tail++] = child;
-    }
-    while (head < tail) {
-        uint32_t node = queue[head++];
-        for (uint32_t child = masker->nodes[node].child; child != 0;
-             child = masker->nodes[child].sibling) {
-            link_child(masker, node, child);
-            queue[tail++] = child;
+static void add_pattern(void *self, Str bytes) {
+    Masker *masker = self;
+    if (bytes.len < MASK_VALUE_MIN || is_known(masker, bytes)) return;
+    grow(masker);
+    char *copy = locked_alloc(&masker->pool, bytes.len);
+    memcpy(copy, bytes.ptr, bytes.len);
+    masker->patterns[masker->count] = (Pattern){.bytes = copy, .len = (uint32_t)bytes.len};
+    enter(masker, masker->count++);
+    set_bit(masker->first, (uint8_t)copy[0]);
+    set_bit(masker->pairs, pair_at(copy));
+}
+
+bool masker_add(Masker *masker, Str plain) {
+    if (plain.len < MASK_VALUE_MIN) return false;
+    Str rest = plain, line = {0};
+    if (plain.len <= MASK_VALUE_MAX) {
+        Str trimmed = str_trim(plain);
+        forms_of(plain, add_pattern, masker);
+        if (trimmed.len != plain.len && trimmed.len >= MASK_VALUE_MIN) {
+            forms_of(trimmed, add_pattern, masker);
         }
     }
-    heap_free(queue);
-    masker->is_stale = false;
-    masker->generation++;
+    while (str_split(&rest, '\n', &line)) {
+        line = str_trim(line);
+        if (line.len >= MASK_LINE_MIN) add_pattern(masker, line);
+    }
+    return true;
 }
 
-// --- the patterns of a value --------------------------------------------------------------------
+// --- searching ----------------------------------------------------------------------------------
+
+// The longest pattern that begins at `at`; *may_go_on where one does whose end is not there yet.
+static size_t match_at(const Masker *masker, Str text, size_t at, bool *may_go_on) {
+    const char *bytes = text.ptr + at;
+    size_t left = text.len - at, longest = 0;
+    uint32_t number = masker->heads[hash_at(bytes) >> (32 - masker->bits)];
+    for (; number != 0; number = masker->patterns[number - 1].next) {
+        const Pattern *pattern = &masker->patterns[number - 1];
+        size_t compared = pattern->len < left ? pattern->len : left;
+        if (compared <= longest && pattern->len <= left) continue;
+        if (memcmp(pattern->bytes, bytes, compared) != 0) continue;
+        if (pattern->len > left) {
+            *may_go_on = true;
+        } else if (pattern->len > longest) {
+            longest = pattern->len;
+        }
+    }
+    return longest;
+}
+
+// Whether a pattern begins with the last one to three bytes.
+static bool tail_may_go_on(const Masker *masker, Str tail) {
+    if (!bit_is_set(masker->first, (uint8_t)tail.ptr[0])) return false;
+    if (tail.len == 1) return true;
+    if (!bit_is_set(masker->pairs, pair_at(tail.ptr))) return false;
+    if (tail.len == 2) return true;
+    for (uint32_t i = 0; i < masker->count; i++) {
+        if (memcmp(masker->patterns[i].bytes, tail.ptr, tail.len) == 0) return true;
+    }
+    return false;
+}
+
+// The next position from `at` on where a pattern may begin that has four bytes there; else the
+// first without.
+static size_t next_candidate(const Masker *masker, Str text, size_t at) {
+    const uint64_t *map = masker->map;
+    uint32_t shift = 32 - masker->bits - MAP_MORE;
+    size_t end = text.len < KEY ? 0 : text.len - KEY + 1;
+    while (at < end && !bit_is_set(map, hash_at(text.ptr + at) >> shift)) at++;
+    return at;
+}
+
+bool masker_finds(Masker *masker, Str text) {
+    if (masker_is_empty(masker)) return false;
+    for (size_t at = 0; (at = next_candidate(masker, text, at)) + KEY <= text.len; at++) {
+        bool may_go_on = false;
+        if (match_at(masker, text, at, &may_go_on) > 0) return true;
+    }
+    return false;
+}
+
+// --- streams ------------------------------------------------------------------------------------
+
+static void put(MaskStream *stream, Str plain, Buffer *out) {
+    if (plain.len == 0) return;
+    buffer_add(out, plain);
+    stream->was_marked = false;
+}
+
+static void put_mark(MaskStream *stream, Buffer *out) {
+    if (!stream->was_marked) buffer_add(out, STR(MASK_TEXT));
+    stream->was_marked = true;
+}
+
+// Lets go what is certain of the text, whose first `stream->covered` bytes are marked; gives how
+// many bytes that is. With `is_end` all is.
+static size_t work_off(MaskStream *stream, Str text, bool is_end, Buffer *out) {
+    const Masker *masker = stream->masker;
+    size_t marked = stream->covered, plain = 0, at = 0;  // up to where; from where not let go yet
+    bool waits = false;
+    while (!waits && at < text.len) {
+        at = next_candidate(masker, text, at);
+        size_t longest = 0;
+        if (at + KEY <= text.len) {
+            longest = match_at(masker, text, at, &waits);
+        } else if (at < text.len) {
+            waits = tail_may_go_on(masker, str_slice(text, at, text.len));
+        }
+        waits = waits && !is_end;
+        if (waits) break;
+        if (longest > 0 && at + longest > marked) {
+            if (at > marked) {
+                if (marked > plain) put_mark(stream, out);
+                put(stream, str_slice(text, marked > plain ? marked : plain, at), out);
+                plain = at;
+            }
+            marked = at + longest;
+        }
+        at++;
+    }
+    if (marked > plain) {
+        put_mark(stream, out);
+        plain = marked < at ? marked : at;
+    }
+    put(stream, str_slice(text, plain, at), out);
+    stream->covered = marked > at ? marked - at : 0;
+    return at;
+}
 
 static void forget(Buffer *buffer) {
     if (buffer->ptr != NULL) wipe(buffer->ptr, buffer->capacity);
     buffer_clear(buffer);
 }
 
-static void lower(Buffer *buffer) {
-    for (size_t i = 0; i + 2 < buffer->len; i++) {
-        if (buffer->ptr[i] != '%') continue;
-        for (size_t k = i + 1; k <= i + 2; k++) {
-            char c = buffer->ptr[k];
-            if (c >= 'A' && c <= 'F') buffer->ptr[k] = (char)(c + 32);
-        }
-    }
-}
-
-static void add_percent(Masker *masker, Str plain, Buffer *scratch) {
-    forget(scratch);
-    percent_encode(scratch, plain);
-    add_pattern(masker, buffer_str(scratch));
-    lower(scratch);
-    add_pattern(masker, buffer_str(scratch));
-    if (str_find_char(plain, ' ', 0) == STR_NOT_FOUND) return;
-    for (int is_lower = 0; is_lower < 2; is_lower++) {
-        forget(scratch);
-        Str rest = plain;
-        Str word = {0};
-        bool is_first = true;
-        while (str_split(&rest, ' ', &word)) {
-            if (!is_first) buffer_add_char(scratch, '+');
-            percent_encode(scratch, word);
-            is_first = false;
-        }
-        if (is_lower == 1) lower(scratch);
-        add_pattern(masker, buffer_str(scratch));
-    }
-}
-
-static void add_json(Masker *masker, Str plain, Buffer *scratch) {
-    forget(scratch);
-    buffer_add_json(scratch, plain);
-    add_pattern(masker, str_slice(buffer_str(scratch), 1, scratch->len - 1));
-    if (str_find_char(plain, '/', 0) == STR_NOT_FOUND) return;
-    Buffer slashes = {.is_wiped = true};
-    for (size_t i = 1; i + 1 < scratch->len; i++) {
-        if (scratch->ptr[i] == '/') buffer_add_char(&slashes, '\\');
-        buffer_add_char(&slashes, scratch->ptr[i]);
-    }
-    add_pattern(masker, buffer_str(&slashes));
-    forget(&slashes);
-    buffer_release(&slashes);
-}
-
-static void add_shell(Masker *masker, Str plain, Buffer *scratch) {
-    if (str_find_char(plain, '\'', 0) == STR_NOT_FOUND) return;
-    forget(scratch);
-    for (size_t i = 0; i < plain.len; i++) {
-        if (plain.ptr[i] == '\'') {
-            buffer_add(scratch, STR("'\\''"));
-        } else {
-            buffer_add_char(scratch, plain.ptr[i]);
-        }
-    }
-    add_pattern(masker, buffer_str(scratch));
-}
-
-// Behind 0, 1 or 2 foreign bytes: the characters that depend on the value alone, and with the end
-// where the value ends the text.
-static void add_base64(Masker *masker, Str plain, Buffer *scratch) {
-    Buffer text = {.is_wiped = true};
-    for (size_t shift = 0; shift < 3; shift++) {
-        buffer_clear(&text);
-        buffer_add_repeat(&text, '\0', shift);
-        buffer_add(&text, plain);
-        size_t start = shift == 0 ? 0 : shift + 1;
-        size_t end = text.len * 8 / 6;
-        forget(scratch);
-        base64_encode(scratch, buffer_str(&text));
-        add_pattern(masker, str_slice(buffer_str(scratch), start, end));
-        add_pattern(masker, str_slice(buffer_str(scratch), start, scratch->len));
-        forget(scratch);
-        base64url_encode(scratch, buffer_str(&text));
-        add_pattern(masker, str_slice(buffer_str(scratch), start, end));
-        add_pattern(masker, str_slice(buffer_str(scratch), start, scratch->len));
-    }
-    forget(&text);
-    buffer_release(&text);
-}
-
-static void add_hex(Masker *masker, Str plain, Buffer *scratch) {
-    forget(scratch);
-    hex_encode(scratch, (const uint8_t *)plain.ptr, plain.len);
-    add_pattern(masker, buffer_str(scratch));
-    for (size_t i = 0; i < scratch->len; i++) {
-        char c = scratch->ptr[i];
-        if (c >= 'a' && c <= 'f') scratch->ptr[i] = (char)(c - 32);
-    }
-    add_pattern(masker, buffer_str(scratch));
-}
-
-bool masker_add(Masker *masker, Str plain) {
-    Str trimmed = str_trim(plain);
-    if (plain.len < MASK_VALUE_MIN) return false;
-    Buffer scratch = {.is_wiped = true};
-    if (plain.len <= MASK_VALUE_MAX) {
-        add_pattern(masker, plain);
-        Str forms[] = {plain, trimmed};
-        for (size_t i = 0; i < (trimmed.len == plain.len ? 1 : 2); i++) {
-            if (forms[i].len < MASK_VALUE_MIN) continue;
-            add_pattern(masker, forms[i]);
-            add_json(masker, forms[i], &scratch);
-            add_percent(masker, forms[i], &scratch);
-            add_shell(masker, forms[i], &scratch);
-            add_base64(masker, forms[i], &scratch);
-            add_hex(masker, forms[i], &scratch);
-        }
-    }
-    Str rest = plain;
-    Str line = {0};
-    while (str_split(&rest, '\n', &line)) {
-        line = str_trim(line);
-        if (line.len >= MASK_LINE_MIN) add_pattern(masker, line);
-    }
-    forget(&scratch);
-    buffer_release(&scratch);
-    return true;
-}
-
-// --- streams ------------------------------------------------------------------------------------
-
-static uint32_t step(const Masker *masker, uint32_t state, uint8_t byte) {
-    uint32_t next = child_of(masker, state, byte);
-    while (next == 0 && state != 0) {
-        state = masker->nodes[state].failure;
-        next = child_of(masker, state, byte);
-    }
-    return next;
-}
-
-// Lets the first `count` held bytes go.
-static void let_go(MaskStream *stream, size_t count, Buffer *out) {
-    for (size_t i = 0; i < count; i++) {
-        if (stream->marks.ptr[i] == 0) {
-            buffer_add_char(out, stream->held.ptr[i]);
-            stream->was_marked = false;
-        } else if (!stream->was_marked) {
-            buffer_add(out, STR(MASK_TEXT));
-            stream->was_marked = true;
-        }
-    }
-    memmove(stream->held.ptr, stream->held.ptr + count, stream->held.len - count);
-    memmove(stream->marks.ptr, stream->marks.ptr + count, stream->marks.len - count);
-    stream->held.len -= count;
-    stream->marks.len -= count;
-}
-
-static void mark_match(MaskStream *stream, size_t end) {
-    uint32_t longest = stream->masker->nodes[stream->state].longest;
-    // Bytes let go before a value was registered cannot be taken back.
-    size_t start = longest > end ? 0 : end - longest;
-    memset(stream->marks.ptr + start, 1, end - start);
-}
-
-static void refeed(MaskStream *stream) {
-    Masker *masker = stream->masker;
-    if (masker->is_stale) make_links(masker);
-    if (stream->generation == masker->generation) return;
-    stream->generation = masker->generation;
-    stream->state = 0;
-    for (size_t i = 0; i < stream->held.len; i++) {
-        stream->state = step(masker, stream->state, (uint8_t)stream->held.ptr[i]);
-        mark_match(stream, i + 1);
-    }
-}
-
-enum { LET_GO_AT = 8192 };  // bytes that are moved less often when more are let go at once
-
 void mask_stream_add(MaskStream *stream, Str chunk, Buffer *out) {
     if (masker_is_empty(stream->masker)) {
         buffer_add(out, chunk);
         return;
     }
-    refeed(stream);
-    for (size_t i = 0; i < chunk.len; i++) {
-        uint8_t byte = (uint8_t)chunk.ptr[i];
-        stream->state = step(stream->masker, stream->state, byte);
-        buffer_add_char(&stream->held, (char)byte);
-        buffer_add_char(&stream->marks, 0);
-        if (stream->masker->nodes[stream->state].longest > 0) mark_match(stream, stream->held.len);
-        if (stream->held.len >= LET_GO_AT) {
-            uint32_t depth = stream->masker->nodes[stream->state].depth;
-            if (stream->held.len > 2 * (size_t)depth) {
-                let_go(stream, stream->held.len - depth, out);
-            }
-        }
+    if (stream->held.len == 0) {
+        size_t done = work_off(stream, chunk, false, out);
+        buffer_add(&stream->held, str_slice(chunk, done, chunk.len));
+        return;
     }
-    uint32_t depth = stream->masker->nodes[stream->state].depth;
-    if (stream->held.len > depth) let_go(stream, stream->held.len - depth, out);
+    buffer_add(&stream->held, chunk);
+    Str held = buffer_str(&stream->held);
+    size_t done = work_off(stream, held, false, out);
+    memmove(stream->held.ptr, stream->held.ptr + done, held.len - done);
+    stream->held.len = held.len - done;
 }
 
 void mask_stream_end(MaskStream *stream, Buffer *out) {
-    if (stream->held.len > 0) let_go(stream, stream->held.len, out);
-    stream->state = 0;
+    if (stream->held.len > 0) work_off(stream, buffer_str(&stream->held), true, out);
+    forget(&stream->held);
+    stream->covered = 0;
     stream->was_marked = false;
 }
 
 void mask_stream_release(MaskStream *stream) {
     forget(&stream->held);
     buffer_release(&stream->held);
-    buffer_release(&stream->marks);
-    stream->state = 0;
+    stream->covered = 0;
 }
 
 void masker_apply(Masker *masker, Str text, Buffer *out) {
@@ -345,10 +284,8 @@ void masker_apply(Masker *masker, Str text, Buffer *out) {
         buffer_add(out, text);
         return;
     }
-    MaskStream stream = {.masker = masker, .held = {.is_wiped = true}};
-    mask_stream_add(&stream, text, out);
-    mask_stream_end(&stream, out);
-    mask_stream_release(&stream);
+    MaskStream stream = {.masker = masker};
+    work_off(&stream, text, true, out);
 }
 
 static Str masked(Masker *masker, Str text, Arena *arena) {
@@ -378,15 +315,4 @@ Value masker_value(Masker *masker, Value value, Arena *arena) {
                       masker_value(masker, member->value, arena));
     }
     return map;
-}
-
-bool masker_finds(Masker *masker, Str text) {
-    if (masker_is_empty(masker)) return false;
-    if (masker->is_stale) make_links(masker);
-    uint32_t state = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        state = step(masker, state, (uint8_t)text.ptr[i]);
-        if (masker->nodes[state].longest > 0) return true;
-    }
-    return false;
 }

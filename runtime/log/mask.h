@@ -1,13 +1,11 @@
 // mask.h - keeps secrets out of every stream: replaces registered values and their usual encodings
 // by `******`.
 //
-// One Aho-Corasick automaton over all patterns; a stream keeps back as many bytes as could be the
-// beginning of a pattern, so a value that is split over two writes is found as well. Every byte
-// that belongs to any pattern is covered; what overlaps or touches becomes one mark. Patterns of a
-// value: itself, trimmed, each of its lines of 8 bytes and more, JSON-escaped, percent-encoded
-// (upper- and lower-case hexadecimal, blank as `+`), as a single-quoted shell word, Base64 in both
-// alphabets at the three alignments, hexadecimal. Values under 4 bytes cannot be masked: they are
-// in every text.
+// A stream keeps back as many bytes as could be the beginning of a pattern, so a value that is
+// split over two writes is found as well. Every byte that belongs to any pattern is covered; what
+// overlaps or touches becomes one mark. Patterns of a value: the forms of forms.h of itself and of
+// it without the blanks around, and each of its lines of 8 bytes and more. Values under 4 bytes
+// cannot be masked: they are in every text.
 #ifndef FLOW_LOG_MASK_H
 #define FLOW_LOG_MASK_H
 
@@ -34,10 +32,8 @@ bool masker_finds(Masker *masker, Str text);
 
 typedef struct MaskStream {
     Masker *masker;
-    uint32_t state;
-    uint32_t generation;
-    Buffer held;   // bytes that may be part of a pattern
-    Buffer marks;  // one byte each: 1 where it is
+    Buffer held;     // bytes from which on a pattern may have begun
+    size_t covered;  // so many of them are part of one that began before
     bool was_marked;
 } MaskStream;
 
