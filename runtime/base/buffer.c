@@ -48,7 +48,9 @@ void buffer_add(Buffer *buffer, Str str) {
 }
 
 void buffer_add_char(Buffer *buffer, char c) {
-    buffer_add_bytes(buffer, &c, 1);
+    if (buffer->len + 1 >= buffer->capacity) buffer_reserve(buffer, 1);
+    buffer->ptr[buffer->len++] = c;
+    buffer->ptr[buffer->len] = '\0';
 }
 
 void buffer_add_repeat(Buffer *buffer, char c, size_t count) {
@@ -127,13 +129,12 @@ void buffer_add_json(Buffer *buffer, Str text) {
     buffer_add_char(buffer, '"');
     size_t done = 0;
     size_t at = 0;
-    while (at < text.len) {
-        unsigned char c = (unsigned char)text.ptr[at];
-        if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') {
+    while ((at = ascii_plain_end(text, at)) < text.len) {
+        size_t start = at;
+        if (text.ptr[at] == 0x7f) {
             at++;
             continue;
         }
-        size_t start = at;
         uint32_t point = utf8_next(text, &at);
         if (point != UTF8_INVALID && point >= 0x80) continue;
         buffer_add(buffer, str_slice(text, done, start));

@@ -2,6 +2,10 @@
 // (3-7).
 #include "base/utf8.h"
 
+#include <string.h>
+
+#define EACH(byte) (0x0101010101010101u * (byte))
+
 static bool is_tail(unsigned char c) {
     return (c & 0xC0) == 0x80;
 }
@@ -48,15 +52,39 @@ size_t utf8_put(uint32_t point, char out[4]) {
     return 4;
 }
 
+size_t ascii_end(Str str, size_t at) {
+    for (uint64_t word; at + sizeof word <= str.len; at += sizeof word) {
+        memcpy(&word, str.ptr + at, sizeof word);
+        if ((word & EACH(0x80)) != 0) break;
+    }
+    while (at < str.len && (unsigned char)str.ptr[at] < 0x80) at++;
+    return at;
+}
+
+// Bytes of ASCII below `least`, and those that are `byte`, as high bits.
+static uint64_t bytes_below(uint64_t word, uint64_t least) {
+    return (word - least) & ~word;
+}
+
+size_t ascii_plain_end(Str str, size_t at) {
+    for (uint64_t word; at + sizeof word <= str.len; at += sizeof word) {
+        memcpy(&word, str.ptr + at, sizeof word);
+        uint64_t special =
+            word | bytes_below(word, EACH(0x20)) | bytes_below(word ^ EACH('"'), EACH(1)) |
+            bytes_below(word ^ EACH('\\'), EACH(1)) | bytes_below(word ^ EACH(0x7f), EACH(1));
+        if ((special & EACH(0x80)) != 0) break;
+    }
+    for (; at < str.len; at++) {
+        unsigned char c = (unsigned char)str.ptr[at];
+        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\') break;
+    }
+    return at;
+}
+
 size_t utf8_find_invalid(Str str) {
-    size_t at = 0;
-    while (at < str.len) {
+    for (size_t at = 0; (at = ascii_end(str, at)) < str.len;) {
         size_t start = at;
-        if ((unsigned char)str.ptr[at] < 0x80) {
-            at++;
-        } else if (utf8_next(str, &at) == UTF8_INVALID) {
-            return start;
-        }
+        if (utf8_next(str, &at) == UTF8_INVALID) return start;
     }
     return STR_NOT_FOUND;
 }

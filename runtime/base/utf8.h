@@ -15,6 +15,10 @@ uint32_t utf8_next(Str str, size_t *at);
 size_t utf8_put(uint32_t point, char out[4]);
 // Offset of the first invalid byte, or STR_NOT_FOUND.
 size_t utf8_find_invalid(Str str);
+// From `at` on, the first byte that is not ASCII; the first that is no printable ASCII or is one of
+// `"` and `\`. Eight bytes at a time; the length where there is none.
+size_t ascii_end(Str str, size_t at);
+size_t ascii_plain_end(Str str, size_t at);
 // Code points; UTF-16 units (what the expression language counts). Invalid bytes count one each.
 size_t utf8_count(Str str);
 size_t utf8_count_utf16(Str str);

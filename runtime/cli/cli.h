@@ -62,6 +62,9 @@ struct Cli {
     int started_fd;        // --detach: where the id is told; -1: none
     // Progress.
     Masker *masker;
+    bool is_unseen;  // standard error is /dev/null
+    Buffer time;     // as text, of the last line
+    int64_t time_ms;
     Buffer line;   // to be written next
     Buffer block;  // what stands at the bottom of the terminal
     Runtime *shown;
@@ -120,7 +123,7 @@ bool cli_output_has_colour(const Cli *cli);
 // Text from outside: control characters, which steer a terminal, are left out there and shown as
 // `\xNN` elsewhere. Tabs and ends of lines stay.
 void cli_add_plain(const Cli *cli, Buffer *out, Str text);
-void cli_log_text(const Cli *cli, const LogLine *line, Str place, Buffer *out);
+void cli_log_text(Cli *cli, const LogLine *line, Str place, Buffer *out);
 bool cli_parse_age(Str text, int64_t *milliseconds);  // 30d, 12h, 5m, PT…
 
 // --- progress (progress.c) ----------------------------------------------------------------------

@@ -324,6 +324,7 @@ int cli_main(int argc, char **argv) {
     Cli cli = {.started_fd = -1};
     int status = run_command(&cli, argc, argv);
     buffer_release(&cli.line);
+    buffer_release(&cli.time);
     buffer_release(&cli.block);
     arena_release(&cli.arena);
     if (fflush(stdout) != 0) cli.has_lost_output = true;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/columns.h"
@@ -137,9 +138,14 @@ static const char *colour_of(LogLevel level) {
     return level == LOG_INFO ? "0" : "2";
 }
 
-static void add_time(const Cli *cli, int64_t time_ms, Buffer *out) {
+static void add_time(Cli *cli, int64_t time_ms, Buffer *out) {
     size_t start = out->len;
-    instant_print_ms(out, time_ms);
+    if (time_ms != cli->time_ms || cli->time.len == 0) {
+        buffer_clear(&cli->time);
+        instant_print_ms(&cli->time, time_ms);
+        cli->time_ms = time_ms;
+    }
+    buffer_add(out, buffer_str(&cli->time));
     // A person who watches knows the day.
     if (!cli->is_terminal) return;
     Str whole = str_slice(buffer_str(out), start, out->len);
@@ -151,6 +157,10 @@ static void add_time(const Cli *cli, int64_t time_ms, Buffer *out) {
 
 void cli_add_plain(const Cli *cli, Buffer *out, Str text) {
     for (size_t i = 0; i < text.len; i++) {
+        size_t end = ascii_plain_end(text, i);
+        buffer_add(out, str_slice(text, i, end));
+        if (end == text.len) return;
+        i = end;
         unsigned char c = (unsigned char)text.ptr[i];
         unsigned char next = i + 1 < text.len ? (unsigned char)text.ptr[i + 1] : 0;
         bool is_c1 = c == 0xc2 && next >= 0x80 && next < 0xa0;  // U+0080 to U+009F in UTF-8
@@ -164,7 +174,7 @@ void cli_add_plain(const Cli *cli, Buffer *out, Str text) {
     }
 }
 
-void cli_log_text(const Cli *cli, const LogLine *line, Str place, Buffer *out) {
+void cli_log_text(Cli *cli, const LogLine *line, Str place, Buffer *out) {
     if (cli->has_colour) buffer_printf(out, "\x1b[2m");
     add_time(cli, line->time_ms, out);
     if (cli->has_colour) buffer_printf(out, "\x1b[0m");
@@ -225,6 +235,13 @@ static void add_lines(Cli *cli, Str lines) {
 
 static void on_log(void *self, const RunLog *log) {
     Cli *cli = self;
+    if (cli->is_unseen) return;
+    if (!cli->is_terminal) {
+        begin_lines(cli);
+        cli_log_text(cli, &log->line, log->place, &cli->line);
+        end_lines(cli);
+        return;
+    }
     Buffer text = {0};
     cli_log_text(cli, &log->line, log->place, &text);
     add_lines(cli, buffer_str(&text));
@@ -240,7 +257,7 @@ static Str run_name(Cli *cli, Str task, Str place) {
     return name;
 }
 
-static void add_state_line(const Cli *cli, Str name, State state, Buffer *out) {
+static void add_state_line(Cli *cli, Str name, State state, Buffer *out) {
     bool is_bad = state == STATE_FAILED || state == STATE_KILLED;
     if (cli->has_colour) buffer_add(out, STR("\x1b[2m"));
     add_time(cli, clock_system()->wall_ms(clock_system()->self), out);
@@ -279,6 +296,14 @@ static void on_flush(void *self) {
     }
 }
 
+// Lines that go to /dev/null need not be made.
+static bool is_unseen(void) {
+    struct stat error, null;
+    return fstat(STDERR_FILENO, &error) == 0 && stat("/dev/null", &null) == 0 &&
+           S_ISCHR(error.st_mode) && error.st_rdev == null.st_rdev;
+}
+
 RunObserver cli_observer(Cli *cli) {
+    cli->is_unseen = is_unseen();
     return (RunObserver){on_log, on_state, on_flush, cli};
 }

@@ -188,8 +188,11 @@ static void on_line(void *self, Str line, unsigned flags) {
     if (callback_takes(exec, stream->kind, line) || !exec->log || is_known) return;
     HostTask *task = exec->wait.task;
     int level = stream->kind == PROC_STDOUT ? LOG_INFO : LOG_ERROR;
-    if (level < task->start.log_level || task->start.callbacks.log == NULL) return;
-    task->start.callbacks.log(task->start.callbacks.self, task, level, line);  // masked already
+    const HostCallbacks *callbacks = &task->start.callbacks;
+    if (level < task->start.log_level || callbacks->log == NULL) return;
+    // Masked already.
+    (callbacks->output == NULL ? callbacks->log : callbacks->output)(callbacks->self, task, level,
+                                                                     line);
 }
 
 static bool on_bytes(void *self, ProcStream kind, Str bytes) {
@@ -205,6 +208,10 @@ static bool on_bytes(void *self, ProcStream kind, Str bytes) {
 
 void exec_feed(Exec *exec, ProcStream kind, Str bytes) {
     ExecStream *stream = &exec->streams[kind];
+    if (masker_is_empty(stream->mask.masker)) {
+        lines_feed(&stream->lines, bytes, on_line, stream);
+        return;
+    }
     buffer_clear(&exec->scratch);
     mask_stream_add(&stream->mask, bytes, &exec->scratch);
     lines_feed(&stream->lines, buffer_str(&exec->scratch), on_line, stream);

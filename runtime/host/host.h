@@ -85,6 +85,8 @@ typedef struct HostResult {
 typedef struct HostCallbacks {
     // A log line: level 0 TRACE … 4 ERROR. Already masked.
     void (*log)(void *self, HostTask *task, int level, Str text);
+    // The same for a line of a process, of which many come at once. NULL: log.
+    void (*output)(void *self, HostTask *task, int level, Str text);
     // Must make it durable before it returns.
     Err (*checkpoint)(void *self, HostTask *task, Value value);
     // Lines that the attempt has logged so far, in earlier processes too. NULL: not known.

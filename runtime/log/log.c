@@ -43,7 +43,7 @@ bool log_split(Str *rest, Str *piece) {
     return true;
 }
 
-void log_line_write(const LogLine *line, Buffer *out) {
+void log_line_head(const LogLine *line, Buffer *out) {
     buffer_add(out, STR("{\"date\":\""));
     instant_print_ms(out, line->time_ms);
     buffer_printf(out, "\",\"level\":\"%s\"", log_level_name(line->level));
@@ -57,8 +57,16 @@ void log_line_write(const LogLine *line, Buffer *out) {
     }
     if (line->attempt > 0) buffer_printf(out, ",\"attempt\":%d", line->attempt);
     buffer_add(out, STR(",\"message\":"));
-    buffer_add_json(out, line->message);
+}
+
+void log_line_end(Str message, Buffer *out) {
+    buffer_add_json(out, message);
     buffer_add(out, STR("}\n"));
+}
+
+void log_line_write(const LogLine *line, Buffer *out) {
+    log_line_head(line, out);
+    log_line_end(line->message, out);
 }
 
 bool log_line_read(Str text, Arena *arena, LogLine *out) {

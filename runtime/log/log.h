@@ -38,6 +38,9 @@ typedef struct LogLine {
 // text gives one empty piece: call with `*rest` whole first.
 bool log_split(Str *rest, Str *piece);
 // With the line feed behind it.
+// Up to the message, which log_line_end adds: the same for many lines of one moment.
+void log_line_head(const LogLine *line, Buffer *out);
+void log_line_end(Str message, Buffer *out);
 void log_line_write(const LogLine *line, Buffer *out);
 // False where it is no such line (a torn end after a crash). Texts live in the arena.
 bool log_line_read(Str text, Arena *arena, LogLine *out);

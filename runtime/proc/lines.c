@@ -27,12 +27,11 @@ static Str repair(LineSplitter *splitter, Str line) {
 
 static bool is_clean(Str line) {
     if (line.len == 0) return true;
-    if (memchr(line.ptr, '\0', line.len) != NULL) return false;
-    return utf8_find_invalid(line) == STR_NOT_FOUND;
+    return memchr(line.ptr, '\0', line.len) == NULL && utf8_find_invalid(line) == STR_NOT_FOUND;
 }
 
 static void hand_out(LineSplitter *splitter, Str line, unsigned flags, LineCall call, void *self) {
-    if (!is_clean(line)) {
+    if (!splitter->is_plain && !is_clean(line)) {
         line = repair(splitter, line);
         flags |= LINE_REPAIRED;
     }
@@ -85,15 +84,20 @@ static void hold(LineSplitter *splitter, Str part, LineCall call, void *self) {
     splitter->held.len = rest.len;
 }
 
-static size_t find_end(Str bytes, size_t from) {
+static size_t find_end(Str bytes, size_t from, bool has_carriage) {
     const char *newline = memchr(bytes.ptr + from, '\n', bytes.len - from);
     size_t end = newline == NULL ? bytes.len : (size_t)(newline - bytes.ptr);
+    if (!has_carriage) return end;
     const char *carriage = memchr(bytes.ptr + from, '\r', end - from);
     return carriage == NULL ? end : (size_t)(carriage - bytes.ptr);
 }
 
 void lines_feed(LineSplitter *splitter, Str bytes, LineCall call, void *self) {
     splitter->bytes += bytes.len;
+    // Looked at as a whole: most of what programs print has neither.
+    bool has_carriage = str_find_char(bytes, '\r', 0) != STR_NOT_FOUND;
+    bool is_plain =
+        ascii_end(bytes, 0) == bytes.len && str_find_char(bytes, '\0', 0) == STR_NOT_FOUND;
     size_t at = 0;
     while (at < bytes.len) {
         if (splitter->skip_newline) {
@@ -103,7 +107,7 @@ void lines_feed(LineSplitter *splitter, Str bytes, LineCall call, void *self) {
                 continue;
             }
         }
-        size_t end = find_end(bytes, at);
+        size_t end = find_end(bytes, at, has_carriage);
         Str part = str_slice(bytes, at, end);
         if (end == bytes.len) {
             hold(splitter, part, call, self);
@@ -112,7 +116,9 @@ void lines_feed(LineSplitter *splitter, Str bytes, LineCall call, void *self) {
         splitter->skip_newline = bytes.ptr[end] == '\r';
         at = end + 1;
         if (splitter->held.len == 0) {
+            splitter->is_plain = is_plain;
             whole_line(splitter, part, call, self);
+            splitter->is_plain = false;
             continue;
         }
         buffer_add(&splitter->held, part);

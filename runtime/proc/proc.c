@@ -30,6 +30,7 @@ enum {
     REAP_MS = 1000,
     FIRST_FREE_FD = 10,  // below: what a child gets
     CHILDREN_MAX = 512,
+    PIPE_BYTES = 256 << 10,
 };
 
 typedef enum Phase { RUNNING, DRAINING, TERMINATING, SWEEPING } Phase;
@@ -127,7 +128,11 @@ static Err make_pipe(int out[2]) {
     if (pipe2(out, O_CLOEXEC) != 0) return err_system("cannot make a pipe");
     out[0] = high_fd(out[0]);
     out[1] = high_fd(out[1]);
-    if (out[0] >= 0 && out[1] >= 0) return err_none();
+    if (out[0] >= 0 && out[1] >= 0) {
+        (void)fcntl(out[0], F_SETPIPE_SZ,
+                    PIPE_BYTES);  // fewer changes between who writes and reads
+        return err_none();
+    }
     Err err = err_system("cannot make a pipe");
     if (out[0] >= 0) close(out[0]);
     if (out[1] >= 0) close(out[1]);

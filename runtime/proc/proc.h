@@ -42,6 +42,7 @@ typedef struct LineSplitter {
     Buffer held;      // beginning of an unfinished line
     Buffer repaired;  // scratch
     bool skip_newline;
+    bool is_plain;  // the line at hand needs no repair
     bool is_rest;
     uint64_t bytes, lines, nuls, invalid;
 } LineSplitter;

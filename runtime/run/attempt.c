@@ -34,9 +34,26 @@ void log_flush(Execution *execution) {
     if (err.code != ERR_NONE) runtime_fail(execution->runtime, err);
 }
 
+// A busy task has many lines in a millisecond.
+static Str line_head(Attempt *attempt, const LogLine *line) {
+    bool is_new = attempt->head.len == 0 || attempt->head_ms != line->time_ms;
+    if (is_new || attempt->head_level != line->level) {
+        buffer_clear(&attempt->head);
+        log_line_head(line, &attempt->head);
+        attempt->head_ms = line->time_ms;
+        attempt->head_level = line->level;
+    }
+    return buffer_str(&attempt->head);
+}
+
 static void add_line(Execution *execution, Attempt *attempt, const LogLine *line) {
     size_t before = execution->log_lines.len;
-    log_line_write(line, &execution->log_lines);
+    if (attempt == NULL) {
+        log_line_write(line, &execution->log_lines);
+    } else {
+        buffer_add(&execution->log_lines, line_head(attempt, line));
+        log_line_end(line->message, &execution->log_lines);
+    }
     if (attempt != NULL && execution->log != NULL) {
         int64_t base = log_file_size(execution->log);
         if (attempt->log_from < 0) attempt->log_from = base + (int64_t)before;
@@ -63,15 +80,13 @@ static int64_t count_lines(const Execution *execution, const Attempt *attempt) {
     return count;
 }
 
-// Masked, line by line.
-static void write_lines(Execution *execution, Attempt *attempt, RunLog shown, Str text) {
+// Line by line.
+static void write_masked(Execution *execution, Attempt *attempt, RunLog shown, Str left) {
     const RunObserver *observer = &execution->runtime->options.observer;
     if (attempt != NULL && attempt->is_mute) return;
-    Arena scratch = {0};
-    Str left = run_mask_text(execution, text, &scratch);
     if (left.ptr == NULL) left = STR("");
     shown.execution = execution->id;
-    shown.line.time_ms = runtime_now(execution->runtime);
+    if (shown.line.time_ms == 0) shown.line.time_ms = runtime_now(execution->runtime);
     while (log_split(&left, &shown.line.message)) {
         if (attempt != NULL && attempt->skip > 0) {
             attempt->skip--;
@@ -80,18 +95,26 @@ static void write_lines(Execution *execution, Attempt *attempt, RunLog shown, St
         if (execution->planner == NULL) add_line(execution, attempt, &shown.line);
         if (observer->log != NULL) observer->log(observer->self, &shown);
     }
+}
+
+static void write_lines(Execution *execution, Attempt *attempt, RunLog shown, Str text) {
+    Arena scratch = {0};
+    write_masked(execution, attempt, shown, run_mask_text(execution, text, &scratch));
     arena_release(&scratch);
 }
 
-static void attempt_lines(Attempt *attempt, LogLevel level, Str text) {
-    RunLog shown = {
+static RunLog line_of(const Attempt *attempt, LogLevel level) {
+    return (RunLog){
         .place = attempt->place,
         .line = {.level = level,
                  .task = attempt->task_id,
                  .run = attempt->run_text,
                  .attempt = attempt->number}
     };
-    write_lines(attempt->execution, attempt, shown, text);
+}
+
+static void attempt_lines(Attempt *attempt, LogLevel level, Str text) {
+    write_lines(attempt->execution, attempt, line_of(attempt, level), text);
 }
 
 void execution_log(Execution *execution, LogLevel level, Str message) {
@@ -166,6 +189,7 @@ static void attempt_free(Attempt *attempt) {
     while (*link != NULL && *link != attempt) link = &(*link)->next;
     if (*link != NULL) *link = attempt->next;
     buffer_release(&attempt->log);
+    buffer_release(&attempt->head);
     arena_release(&attempt->arena);
     heap_free(attempt);
 }
@@ -333,7 +357,21 @@ static void host_log(void *self, HostTask *task, int level, Str text) {
     (void)self;
     Attempt *attempt = host_task_user(task);
     LogLevel log_level = level < 0 || level >= LOG_LEVEL_COUNT ? LOG_INFO : (LogLevel)level;
-    attempt_lines(attempt, log_level, text);
+    write_masked(attempt->execution, attempt, line_of(attempt, log_level), text);
+}
+
+// The clock is read for some of the lines that one piece of output brings.
+static void host_output(void *self, HostTask *task, int level, Str text) {
+    (void)self;
+    enum { LINES_A_LOOK = 16 };
+    Attempt *attempt = host_task_user(task);
+    int64_t round_ms = loop_now_ms(attempt->execution->runtime->loop);
+    bool is_new = round_ms != attempt->round_ms || attempt->in_round % LINES_A_LOOK == 0;
+    RunLog line = line_of(attempt, (LogLevel)level);
+    if (!is_new) line.line.time_ms = attempt->head_ms;
+    attempt->in_round = round_ms == attempt->round_ms ? attempt->in_round + 1 : 1;
+    attempt->round_ms = round_ms;
+    write_masked(attempt->execution, attempt, line, text);
 }
 
 static Err host_checkpoint(void *self, HostTask *task, Value value) {
@@ -498,6 +536,7 @@ static HostStart start_of(Attempt *attempt) {
         .timeout_ms = attempt->timeout_ms,
         .log_level = node->log_level == 0 ? LOG_TRACE : node->log_level - 1,
         .callbacks = {.log = host_log,
+                      .output = host_output,
                       .checkpoint = host_checkpoint,
                       .logged = host_logged,
                       .skip = host_skip,

@@ -41,7 +41,12 @@ struct Attempt {
     Value assumed;             // plan: placeholders its properties were rendered with
     int64_t log_from, log_to;  // in the log file; -1: nothing said
     int64_t skip;              // lines that are not logged again
-    Buffer log;                // its lines, while they are at most LOG_IN_ENDED
+    Buffer head;               // of its last line, up to the message
+    int64_t head_ms;
+    int64_t round_ms;  // the loop's time at the last line of a process
+    uint32_t in_round;
+    LogLevel head_level;
+    Buffer log;  // its lines, while they are at most LOG_IN_ENDED
     bool log_is_long;
 };
 

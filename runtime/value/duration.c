@@ -340,9 +340,25 @@ Err instant_parse(Str text, Instant *out) {
                     STR_ARG(text));
 }
 
+static void put_digits(char *out, int count, int number) {
+    for (int i = count; i-- > 0; number /= 10) out[i] = (char)('0' + number % 10);
+}
+
+// Times stand in each line of a log: without printf, where the year has four digits.
 static void print_date_time(Buffer *out, const DateTime *at) {
-    buffer_printf(out, "%04d-%02d-%02dT%02d:%02d:%02d", at->year, at->month, at->day, at->hour,
-                  at->minute, at->second);
+    if (at->year < 0 || at->year > 9999) {
+        buffer_printf(out, "%04d-%02d-%02dT%02d:%02d:%02d", at->year, at->month, at->day, at->hour,
+                      at->minute, at->second);
+        return;
+    }
+    char text[] = "0000-00-00T00:00:00";
+    put_digits(text, 4, at->year);
+    put_digits(text + 5, 2, at->month);
+    put_digits(text + 8, 2, at->day);
+    put_digits(text + 11, 2, at->hour);
+    put_digits(text + 14, 2, at->minute);
+    put_digits(text + 17, 2, at->second);
+    buffer_add_bytes(out, text, sizeof text - 1);
 }
 
 void instant_print(Buffer *out, Instant instant) {
@@ -362,5 +378,7 @@ void instant_print_ms(Buffer *out, int64_t milliseconds) {
     int64_t seconds = milliseconds / 1000 - (milliseconds % 1000 < 0);
     DateTime at = datetime_from_instant((Instant){seconds, 0}, 0);
     print_date_time(out, &at);
-    buffer_printf(out, ".%03dZ", (int)(milliseconds - seconds * 1000));
+    char text[] = ".000Z";
+    put_digits(text + 1, 3, (int)(milliseconds - seconds * 1000));
+    buffer_add_bytes(out, text, sizeof text - 1);
 }
