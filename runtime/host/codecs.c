@@ -355,20 +355,25 @@ static int hash(lua_State *L) {
     return luaL_error(L, "hash: unknown hash '%s' (sha256, sha512, blake2b)", lua_tostring(L, 1));
 }
 
+// hmac(name, key, text, …): with several texts each is hashed with what came before as the key.
 static int hmac(lua_State *L) {
     HostTask *task = call_begin(L);
     if (!str_eq(check_text(L, 1, "name of a hash"), STR("sha256"))) {
         return luaL_error(L, "hmac: unknown hash '%s' (sha256)", lua_tostring(L, 1));
     }
     Str key = {0}, text = {0};
+    uint8_t bytes[32] = {0};
     Err err = reveal(task, check_value(L, 2, &task->call, "key"), &task->call, &key);
-    if (err.code == ERR_NONE) {
-        err = reveal(task, check_value(L, 3, &task->call, "text"), &task->call, &text);
+    for (int i = 3; err.code == ERR_NONE && (i == 3 || !lua_isnoneornil(L, i)); i++) {
+        err = reveal(task, check_value(L, i, &task->call, "text"), &task->call, &text);
+        if (err.code != ERR_NONE) break;
+        uint8_t last[32];
+        memcpy(last, bytes, sizeof last);
+        hmac_sha256(i == 3 ? key : (Str){(const char *)last, sizeof last}, text, bytes);
+        wipe(last, sizeof last);
     }
-    if (err.code != ERR_NONE) return push_failure(L, &err, "permanent");
-    uint8_t bytes[32];
-    hmac_sha256(key, text, bytes);
     if (key.len > 0) wipe((char *)(uintptr_t)key.ptr, key.len);
+    if (err.code != ERR_NONE) return push_failure(L, &err, "permanent");
     return push_hex(L, task, bytes, sizeof bytes);
 }
 

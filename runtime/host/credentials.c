@@ -13,7 +13,7 @@ enum { CONFIG_MAX = 4 << 20, PLUGIN_OUTPUT_MAX = 1 << 20 };
 
 #define ACCOUNT_FOLDER "/var/run/secrets/kubernetes.io/serviceaccount"
 
-static Str env_get(const Host *host, const char *name) {
+Str env_get(const Host *host, const char *name) {
     size_t len = strlen(name);
     for (size_t i = 0; host->options.env != NULL && host->options.env[i] != NULL; i++) {
         const char *item = host->options.env[i];
@@ -516,6 +516,13 @@ int api_credentials(lua_State *L) {
     HostTask *task = call_begin(L);
     Str kind = check_text(L, 1, "kind of credentials");
     Value connection = check_value(L, 2, &task->arena, "connection");
+    if (str_eq(kind, STR("aws"))) {
+        Value found = {0};
+        Err err = aws_find(task->host, &task->call, &found);
+        if (err.code != ERR_NONE) return push_failure(L, &err, "permanent");
+        leaf_push_value(L, found);
+        return 1;
+    }
     if (!str_eq(kind, STR("k8s"))) {
         Str text = str_printf(&task->call, "credentials for '" STR_FMT "' are not there yet",
                               STR_ARG(kind));

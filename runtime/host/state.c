@@ -272,6 +272,14 @@ static int api_secret(lua_State *L) {
     return 1;
 }
 
+// hide(name, text): a text that a service has given, as a secret from now on.
+static int api_hide(lua_State *L) {
+    HostTask *task = call_begin(L);
+    Str name = check_text(L, 1, "name"), plain = check_text(L, 2, "text");
+    leaf_push_value(L, make_secret(task->host, name, plain, &task->call));
+    return 1;
+}
+
 // --- key-value ----------------------------------------------------------------------------------
 
 static Str kv_namespace(lua_State *L, int index, const HostTask *task) {
@@ -420,6 +428,7 @@ void add_state_functions(lua_State *L) {
         {"random",     api_random    },
         {"uuid",       api_uuid      },
         {"secret",     api_secret    },
+        {"hide",       api_hide      },
         {"duration",   api_duration  },
         {"date",       api_date      },
         {"instant",    api_instant   },

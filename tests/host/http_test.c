@@ -338,10 +338,10 @@ static void no_cluster_and_other_clouds_are_said(void **state) {
     int port = 0;
     World *world = open_at(state, &port);
     run_body(world, "local a, m = host.credentials('k8s')\n"
-                    "local b, n = host.credentials('aws') return { m = m, n = n }");
+                    "local b, n = host.credentials('gcp') return { m = m, n = n }");
     const char *outputs = json_of(world, world->outputs);
     assert_has(outputs, "no Kubernetes cluster is configured: looked at 'connection'");
-    assert_has(outputs, "credentials for 'aws' are not there yet");
+    assert_has(outputs, "credentials for 'gcp' are not there yet");
     close_world(world);
 }
 
