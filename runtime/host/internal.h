@@ -242,6 +242,8 @@ MUST_CHECK Err workdir_unpack(HostTask *task, Str archive, int to, Arena *arena)
 // An empty file for the outputs of a command, of this attempt: its absolute path. It is beside the
 // working directory, not in it: `git clone … .` wants an empty one.
 MUST_CHECK Err output_file_make(HostTask *task, Arena *arena, Str *path);
+// Those of processes that a crash has ended.
+void output_files_drop(const Host *host);
 MUST_CHECK Err output_file_empty(Str path, Arena *arena);
 // Adds what it says to `vars` (in `arena`) and removes it; what cannot be read is told in the log.
 void output_file_take(HostTask *task, Str path, Arena *arena, Value vars);

@@ -53,7 +53,9 @@ Err journal_open(Host *host) {
     host->journal = -1;
     if (options->mode != HOST_REAL || options->work_folder.len == 0) return err_none();
     host->journal_path = path_join(&host->arena, options->work_folder, STR(".processes"));
-    return read_journal(host);
+    TRY(read_journal(host));
+    output_files_drop(host);
+    return err_none();
 }
 
 static void journal_write(Host *host, Buffer *line) {

@@ -9,6 +9,7 @@
 // comes after all markers, so it wins over them.
 #include "host/internal.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -164,6 +165,19 @@ Err output_file_empty(Str path, Arena *arena) {
     if (fd < 0) return err_system("cannot make '" STR_FMT "' ($FLOW_OUTPUT)", STR_ARG(path));
     close(fd);
     return err_none();
+}
+
+void output_files_drop(const Host *host) {
+    Arena scratch = {0};
+    DIR *dir = opendir(str_to_c(&scratch, host->options.work_folder));
+    const struct dirent *entry = NULL;
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        // That of a container is a folder, and is gone on with.
+        if (!str_starts_with(str_from(entry->d_name), STR(OUTPUT_NAME))) continue;
+        unlinkat(dirfd(dir), entry->d_name, 0);
+    }
+    if (dir != NULL) closedir(dir);
+    arena_release(&scratch);
 }
 
 static Str path_of(const HostTask *task, Arena *arena) {

@@ -80,8 +80,8 @@ static void check_images(Host *host, Arena *arena, Value checks) {
     const ValueList *list = listed(host, "images");
     bool on_host = host->options.runner == RUNNER_PROCESS;
     Engine engine = {0};
-    Err err = list == NULL || on_host ? err_none()
-                                      : engine_find(host, value_map(arena), arena, &engine);
+    Err err =
+        list == NULL || on_host ? err_none() : engine_find(host, value_map(arena), arena, &engine);
     for (uint32_t i = 0; list != NULL && i < list->count; i++) {
         add_check(arena, checks, "image", name_of(list->items[i]), err.code == ERR_NONE,
                   on_host                ? STR("not used: tasks run as processes")

@@ -209,6 +209,8 @@ static void give_lines(const Forms *forms, Str text, size_t end, size_t width) {
     for (size_t at = 0; at < end; at += width) {
         size_t to = at + width < end ? at + width : end;
         if (to - at >= LINE_LEAST) give(forms, str_slice(text, at, to));
+        bool is_last = to == end && text.len > end;  // with what fills it up
+        if (is_last && text.len - at >= LINE_LEAST) give(forms, str_slice(text, at, text.len));
     }
 }
 

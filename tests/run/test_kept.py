@@ -311,6 +311,7 @@ def test_without_keep_the_outcome_is_unknown_and_the_writer_gone():
             world.check_nobody_writes()
             numbers = [int(number) for _, number in world.written()]
             assert numbers == list(range(1, len(numbers) + 1)) and len(world.writers()) == 1, world.written()
+            assert not list(world.state.glob("exec/x/work/.output-*")), "a file of outputs is left"
 
 
 def test_failures_of_kept_commands_are_told_as_any_other():
