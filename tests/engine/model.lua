@@ -133,12 +133,20 @@ end
 
 local function complain(format, ...) error({ says = format:format(...) }, 0) end
 
+-- What ends first is noticed first by the level above it.
+function Model:notice(level)
+    if level == nil or level.noticed then return end
+    self.notices = self.notices + 1
+    level.noticed = self.notices
+end
+
 function Model:set(run, state)
     if run.state == state then return end
     run.state = state
     self.changed = true
     if OVER[state] then
         run.timer, run.may_start = nil, nil
+        self:notice(run.parent)
     end
 end
 
@@ -861,7 +869,11 @@ function Model:look(matches)
     for _, run in ipairs(self.order) do
         if not over(run) and matches(run) then now[#now + 1] = run end
     end
+    local place = {}
+    for i, run in ipairs(now) do place[run] = run.noticed or math.maxinteger - #now + i end
+    table.sort(now, function(a, b) return place[a] < place[b] end)
     for _, run in ipairs(now) do
+        run.noticed = nil
         if not run.is_gone and not over(run) then self:step(run) end
     end
     self.order = without_gone(self.order)
@@ -1174,7 +1186,7 @@ local function new_model(plan)
     local root = new_run(nil, plan.root, "tasks")
     root.state = "RUNNING"
     return setmetatable({
-        plan = plan, root = root, order = {}, runs = {}, slas = {}, now = 0, made = 0,
+        plan = plan, root = root, order = {}, runs = {}, slas = {}, now = 0, made = 0, notices = 0,
         state = "CREATED", attempt = 1, places = {}, frames = {}, hints = {}, timers = {},
     }, Model)
 end
