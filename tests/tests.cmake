@@ -4,6 +4,13 @@
 
 find_package(cmocka REQUIRED)
 
+# The simulation has an engine with small pages, so that its small flows fill many.
+get_target_property(engine_sources flow_runtime_engine SOURCES)
+add_library(engine_with_small_pages STATIC ${engine_sources})
+target_compile_definitions(engine_with_small_pages PRIVATE ENGINE_PAGE=4)
+target_include_directories(engine_with_small_pages PRIVATE ${CMAKE_SOURCE_DIR}/runtime)
+target_link_libraries(engine_with_small_pages PRIVATE flow_warnings PUBLIC flow_options)
+
 file(GLOB unit_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/*/*_test.c)
 foreach(source ${unit_tests})
   get_filename_component(name ${source} NAME_WE)
@@ -14,7 +21,11 @@ foreach(source ${unit_tests})
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests ${CMAKE_SOURCE_DIR}/compiler ${CMAKE_SOURCE_DIR}/runtime)
   target_compile_definitions(${target} PRIVATE FLOW_SOURCE_DIR="${CMAKE_SOURCE_DIR}" FLOW_BINARY_DIR="${CMAKE_BINARY_DIR}")
-  target_link_libraries(${target} PRIVATE flow_warnings cmocka -Wl,--start-group ${FLOW_MODULES} -Wl,--end-group)
+  set(first "")
+  if(target STREQUAL engine_simulation_test)
+    set(first engine_with_small_pages)
+  endif()
+  target_link_libraries(${target} PRIVATE flow_warnings cmocka ${first} -Wl,--start-group ${FLOW_MODULES} -Wl,--end-group)
   add_test(NAME ${module}.${name} COMMAND ${target})
   set_tests_properties(${module}.${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
 endforeach()

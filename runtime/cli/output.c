@@ -253,7 +253,8 @@ static void add_next(Cli *cli, Buffer *out, const Execution *execution, RunEnd e
     }
     if (end != RUN_WAITS_FOR_PERSON) return;
     bool has_unknown = false;
-    for (uint32_t i = 0; engine_run_at(engine, i, &view); i++) {
+    uint32_t at = 0;
+    while (engine_next_open(engine, &at, &view)) {
         if (!view.is_unknown) continue;
         has_unknown = true;
         buffer_printf(out, "next: flowrun resolve " STR_FMT " ", STR_ARG(id));

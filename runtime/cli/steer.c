@@ -157,7 +157,8 @@ static int nothing_to_do(Cli *cli, Target *target, const char *what) {
 
 static bool has_unknown(const Execution *execution) {
     TaskRunView view;
-    for (uint32_t i = 0; engine_run_at(execution_engine(execution), i, &view); i++) {
+    uint32_t at = 0;
+    while (engine_next_open(execution_engine(execution), &at, &view)) {
         if (view.is_unknown) return true;
     }
     return false;

@@ -53,7 +53,7 @@ void child_wind_down(Engine *engine, Child *child, bool cancels) {
     Value value = value_null();
     const PlanNode *node = node_of(engine, run_of(engine, child->run));
     if (child->frame != NO_FRAME && frame_of(engine, child->frame)->slot != NULL) {
-        value = frame_of(engine, child->frame)->slot->value;
+        value = *slot_value(engine, frame_of(engine, child->frame)->slot);
     } else if (turn_need(engine, child->run, SLOT_B, node->leaf_b, &value) != NEED_READY) {
         return;
     }
@@ -165,7 +165,8 @@ bool items_advance(Engine *engine, uint32_t number) {
 static const ValueList *batches_of(const Engine *engine, const Run *run) {
     uint32_t split = table_find_place(engine, run->node, run->frame, PART_SPLIT);
     const Slot *slot = split == NO_RUN ? NULL : slot_find(run_of(engine, split), SLOT_A);
-    return slot == NULL || slot->value.kind != VALUE_LIST ? NULL : slot->value.as.list;
+    const Value *value = slot == NULL ? NULL : slot_value(engine, slot);
+    return value == NULL || value->kind != VALUE_LIST ? NULL : value->as.list;
 }
 
 void batches_build(Engine *engine, uint32_t number) {
@@ -174,6 +175,7 @@ void batches_build(Engine *engine, uint32_t number) {
     level->ready.count = 0;
     level->next_value = level->frames.count;
     for (uint32_t i = 0; i < level->frames.count; i++) {
+        if (!frame_is_here(engine, level->frames.items[i])) continue;
         Frame *frame = frame_of(engine, level->frames.items[i]);
         frame->is_ready = true;
         least_push(&engine->arena, &level->ready, i);
@@ -204,7 +206,7 @@ static void step_batch(Engine *engine, uint32_t number, Frame *frame) {
                                     .text = frame->slot->text});
         return;
     } else {
-        value = frame->slot->value;
+        value = *slot_value(engine, frame->slot);
     }
     Child *child = frame->child;
     if (child == NULL) {

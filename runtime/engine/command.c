@@ -104,10 +104,9 @@ static bool is_waiting_pause(const Engine *engine, const Run *run) {
 
 static uint32_t first_where(const Engine *engine,
                             bool (*matches)(const Engine *engine, const Run *run)) {
-    uint32_t count = 0;
-    const uint32_t *order = table_order(engine, &count);
-    for (uint32_t i = 0; i < count; i++) {
-        if (matches(engine, run_of(engine, order[i]))) return order[i];
+    for (uint32_t i = ROOT; i != NO_RUN; i = run_next_here(engine, i)) {
+        const Run *run = run_of(engine, i);
+        if (!run->is_dropped && matches(engine, run)) return i;
     }
     return NO_RUN;
 }
@@ -500,7 +499,7 @@ static Value slots_value(const Replay *replay, const Run *run) {
         Value item = value_map(replay->arena);
         value_map_set(replay->arena, item, STR("slot"), value_int(slot->slot));
         value_map_set(replay->arena, item, STR("index"), value_int(slot->index));
-        value_map_set(replay->arena, item, STR("value"), slot->value);
+        value_map_set(replay->arena, item, STR("value"), *slot_value(replay->engine, slot));
         value_list_add(replay->arena, list, item);
     }
     return list;

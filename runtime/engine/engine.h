@@ -167,13 +167,37 @@ typedef struct Command {
 MUST_CHECK Err engine_command(const Engine *engine, const Command *command, Arena *arena,
                               Events *out);
 
-// Memory grows with the events folded; what is no longer reachable goes with a compaction, which
-// keeps everything else, also what was handed out. Worth it from some MiB on.
+// --- keeping ------------------------------------------------------------------------------------
+//
+// A snapshot is a head and pages. The head holds what goes on; a page holds runs or iterations that
+// have ended for good. A page is written once, and again only where a restart changes it; so the
+// cost of a snapshot, and of going on from it, follows from what is under way, not from what was.
+
+typedef enum EnginePageKind { PAGE_RUNS, PAGE_FRAMES, PAGE_KINDS } EnginePageKind;
+
+// Where pages are kept. It must outlive the engine.
+typedef struct EngineKeeper {
+    Err (*write)(void *self, EnginePageKind kind, uint32_t page, Str bytes);
+    Err (*read)(void *self, EnginePageKind kind, uint32_t page, Arena *arena, Str *out);
+    void *self;
+} EngineKeeper;
+void engine_keep_in(Engine *engine, const EngineKeeper *keeper);
+
+// Writes the pages that are not in the store yet, and gives the head that goes with them.
+MUST_CHECK Err engine_save(Engine *engine, Buffer *head);
+// `keeper` may be NULL where `bytes` are those of engine_snapshot.
+MUST_CHECK Err engine_restore(const Plan *plan, Str bytes, const EngineKeeper *keeper,
+                              Engine **out);
+// All of it in one piece, the same bytes for engines that folded the same events.
+void engine_snapshot(const Engine *engine, Buffer *out);
+// Brings all pages into memory; what fails is a fault.
+void engine_fetch(const Engine *engine);
+
+// Memory grows with the events folded; what the store has, and what is no longer reachable, goes
+// with a compaction, which keeps everything else, also what was handed out. Worth it from some MiB
+// on.
 size_t engine_memory(const Engine *engine);
 void engine_compact(Engine **engine);
-// A snapshot folds to the same engine; it can start a new history.
-void engine_snapshot(const Engine *engine, Buffer *out);
-MUST_CHECK Err engine_restore(const Plan *plan, Str bytes, Engine **out);
 
 // --- looking ------------------------------------------------------------------------------------
 
@@ -188,6 +212,7 @@ typedef struct TaskRunView {
     int64_t created_ms, started_ms, ended_ms;
     Str message;
     const Value *outputs;  // NULL: none
+    Str metrics;           // a list as JSON; empty: none
     bool is_unknown;       // waits for `resolve`
 } TaskRunView;
 
@@ -200,6 +225,8 @@ int64_t engine_last_seq(const Engine *engine);
 // In order of creation; false behind the last. `index` from 0.
 bool engine_run_at(const Engine *engine, uint32_t index, TaskRunView *out);
 bool engine_run(const Engine *engine, RunId id, TaskRunView *out);
+// Only those that have not ended, however many have: *at is 0 at first; false behind the last.
+bool engine_next_open(const Engine *engine, uint32_t *at, TaskRunView *out);
 uint32_t engine_run_count(const Engine *engine);
 const Value *engine_inputs(const Engine *engine);
 const Value *engine_outputs(const Engine *engine);  // of the flow; NULL until there are

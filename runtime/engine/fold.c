@@ -56,7 +56,9 @@ static void fold_kill(Engine *engine, const Event *event) {
         };
         engine->is_held = engine->is_paused = false;
     }
-    for (uint32_t i = 1; i < engine->run_count; i++) run_of(engine, i)->cancel_is_asked = false;
+    for (uint32_t i = ROOT; i != NO_RUN; i = run_next_here(engine, i)) {
+        run_of(engine, i)->cancel_is_asked = false;
+    }
     run_touch_live(engine);
 }
 
@@ -67,7 +69,7 @@ static void fold_ending(Engine *engine, const Event *event) {
         .is_active = true,
         .cancels = event->index == 1,
         .state = event->state,
-        .run = run_id_is_none(event->run) ? NO_RUN : table_find_run(engine, event->run),
+        .run = run_id_is_none(event->run) ? NO_RUN : fold_find_run(engine, event->run),
         .text = fold_keep(engine, event->text),
         .retry_id = fold_keep(engine, event->id),
         .retry_attempt = event->attempt,
@@ -97,7 +99,7 @@ static void fold_resumed(Engine *engine, const Event *event) {
         run_touch_live(engine);
         return;
     }
-    uint32_t number = table_find_run(engine, event->run);
+    uint32_t number = fold_find_run(engine, event->run);
     if (number == NO_RUN) return;
     Run *run = run_of(engine, number);
     bool waits = run->state == STATE_PAUSED && node_of(engine, run)->kind == NODE_PAUSE;
@@ -160,8 +162,8 @@ static void fold_taskrun(Engine *engine, const Event *event) {
 }
 
 static void fold_frame(Engine *engine, const Event *event) {
-    uint32_t loop = table_find_run(engine, event->run);
-    uint32_t parent = table_find_frame(engine, event->parent);
+    uint32_t loop = fold_find_run(engine, event->run);
+    uint32_t parent = fold_find_frame(engine, event->parent);
     Level *level = loop == NO_RUN ? NULL : run_of(engine, loop)->level;
     bool fits = level != NULL && (parent != NO_FRAME) == !run_id_is_none(event->parent) &&
                 event->index >= 0 && event->index < ITERATIONS_MAX && !run_id_is_none(event->frame);
@@ -192,18 +194,18 @@ static void fold_frame(Engine *engine, const Event *event) {
 }
 
 static void fold_taskstate(Engine *engine, const Event *event) {
-    uint32_t number = table_find_run(engine, event->run);
+    uint32_t number = fold_find_run(engine, event->run);
     if (number == NO_RUN) return;
     Run *run = run_of(engine, number);
     if (!run_id_is_none(event->frame)) {  // the end of an iteration
-        uint32_t at = table_find_frame(engine, event->frame);
+        uint32_t at = fold_find_frame(engine, event->frame);
         if (at == NO_FRAME || frame_of(engine, at)->loop != number) return;
         Frame *frame = frame_of(engine, at);
         if (event->value.kind != VALUE_NULL) {
             frame->outputs = value_copy(&engine->arena, event->value);
             frame->has_outputs = true;
         }
-        fold_end_frame(engine, frame, event->state);
+        fold_end_frame(engine, at, event->state);
         return;
     }
     fold_set_outputs(engine, run, event->value);
@@ -254,12 +256,12 @@ static void fold_resolved(Engine *engine, const Event *event) {
         run_touch(engine, ROOT);
         return;
     }
-    uint32_t number = table_find_run(engine, event->run);
+    uint32_t number = fold_find_run(engine, event->run);
     if (number == NO_RUN) return;
     Run *run = run_of(engine, number);
     if (state_is_terminal(run->state) || event->slot > SLOT_SLA) return;
     if (!run_id_is_none(event->frame)) {
-        uint32_t at = table_find_frame(engine, event->frame);
+        uint32_t at = fold_find_frame(engine, event->frame);
         if (at == NO_FRAME || frame_of(engine, at)->loop != number) return;
         Frame *frame = frame_of(engine, at);
         if (state_is_terminal(frame->state)) return;

@@ -4,11 +4,33 @@
 
 #include "engine/inner.h"
 
+// What is changed is no longer as the store has it.
+static inline void fold_change_run(Engine *engine, uint32_t number) {
+    engine->pages[PAGE_RUNS].items[number / PAGE].status = PAGE_HERE;
+}
+
+static inline void fold_change_frame(Engine *engine, uint32_t number) {
+    engine->pages[PAGE_FRAMES].items[number / PAGE].status = PAGE_HERE;
+}
+
+// A run or frame that is to be changed.
+static inline uint32_t fold_find_run(Engine *engine, RunId id) {
+    uint32_t number = table_find_run(engine, id);
+    if (number != NO_RUN) fold_change_run(engine, number);
+    return number;
+}
+
+static inline uint32_t fold_find_frame(Engine *engine, RunId id) {
+    uint32_t number = table_find_frame(engine, id);
+    if (number != NO_FRAME) fold_change_frame(engine, number);
+    return number;
+}
+
 // --- state.c ------------------------------------------------------------------------------------
 
 Str fold_keep(Engine *engine, Str text);
 void fold_change_state(Engine *engine, uint32_t number, State state, int64_t time_ms);
-void fold_end_frame(Engine *engine, Frame *frame, State state);
+void fold_end_frame(Engine *engine, uint32_t number, State state);
 void fold_drop_run(Engine *engine, uint32_t number);
 void fold_clear_level(Engine *engine, uint32_t number);
 void fold_purge(Engine *engine, uint32_t number);

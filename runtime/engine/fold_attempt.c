@@ -8,7 +8,7 @@
 
 // The run an answer about an attempt is for, or NO_RUN where nothing waits for it.
 static uint32_t find_attempt(Engine *engine, const Event *event, bool may_begin) {
-    uint32_t number = table_find_run(engine, event->run);
+    uint32_t number = fold_find_run(engine, event->run);
     if (number == NO_RUN) return NO_RUN;
     const Run *run = run_of(engine, number);
     if (state_is_terminal(run->state)) return NO_RUN;
@@ -70,6 +70,16 @@ static void end_attempt(Engine *engine, uint32_t number, const Event *event) {
     fold_change_state(engine, number, STATE_RUNNING, event->time_ms);
 }
 
+// As text: nobody but a person asks for them, and each of many runs may have some.
+static void keep_metrics(Engine *engine, Run *run, const Event *event) {
+    const Value *metrics = value_map_get(event->more, STR("metrics"));
+    if (metrics == NULL || metrics->kind != VALUE_LIST) return;
+    Buffer text = {0};
+    json_write(&text, *metrics, JSON_COMPACT, 0);
+    run->metrics = buffer_to_str(&text, &engine->arena);
+    buffer_release(&text);
+}
+
 // A split of ITEMS gives its batches.
 static void keep_batches(Engine *engine, Run *run, const Event *event) {
     const Value *batches = value_map_get(event->more, STR("batches"));
@@ -85,6 +95,7 @@ void fold_ended(Engine *engine, const Event *event) {
     end_attempt(engine, number, event);
     Run *run = run_of(engine, number);
     keep_batches(engine, run, event);
+    keep_metrics(engine, run, event);
     if (event->kind == EVENT_DONE && event->state == STATE_SUCCESS && run->attempts.count == 1) {
         run_last_attempt(run)->is_decided = true;
         fold_change_state(engine, number, STATE_SUCCESS, event->time_ms);
@@ -109,7 +120,7 @@ void fold_unknown(Engine *engine, const Event *event) {
 }
 
 void fold_unknown_resolved(Engine *engine, const Event *event) {
-    uint32_t number = table_find_run(engine, event->run);
+    uint32_t number = fold_find_run(engine, event->run);
     if (number == NO_RUN || !run_of(engine, number)->is_unknown) return;
     Run *run = run_of(engine, number);
     run->is_unknown = false;
@@ -144,7 +155,7 @@ static void start_timer(Run *run, const Event *event) {
 }
 
 void fold_retry_at(Engine *engine, const Event *event) {
-    uint32_t number = table_find_run(engine, event->run);
+    uint32_t number = fold_find_run(engine, event->run);
     if (number == NO_RUN) return;
     Run *run = run_of(engine, number);
     if (run_last_attempt(run) != NULL) run_last_attempt(run)->is_decided = true;
@@ -163,7 +174,7 @@ void fold_timer_set(Engine *engine, const Event *event) {
         run_touch(engine, ROOT);
         return;
     }
-    uint32_t number = table_find_run(engine, event->run);
+    uint32_t number = fold_find_run(engine, event->run);
     if (number == NO_RUN) return;
     start_timer(run_of(engine, number), event);
     run_touch(engine, number);
@@ -184,7 +195,7 @@ void fold_fired(Engine *engine, const Event *event) {
         run_touch(engine, ROOT);
         return;
     }
-    uint32_t number = table_find_run(engine, id);
+    uint32_t number = fold_find_run(engine, id);
     if (number == NO_RUN) return;
     Run *run = run_of(engine, number);
     if (!run->timer_is_set || run->timer_count != (uint64_t)count_of_key) return;
@@ -205,16 +216,17 @@ void fold_child(Engine *engine, const Event *event) {
         run_touch(engine, ROOT);
         return;
     }
-    uint32_t number = table_find_run(engine, event->run);
+    uint32_t number = fold_find_run(engine, event->run);
     if (number == NO_RUN) return;
     Run *run = run_of(engine, number);
-    uint32_t at = table_find_frame(engine, event->frame);
+    uint32_t at = fold_find_frame(engine, event->frame);
     Child **place = at == NO_FRAME ? &run->child : &frame_of(engine, at)->child;
     Child *child = *place;
     if (child == NULL || !str_eq(child->id, event->id)) {
         child = arena_new(&engine->arena, Child);
         *child = (Child){.id = fold_keep(engine, event->id), .run = number, .frame = at};
         *LIST_ADD(&engine->arena, &engine->children, Child *) = child;
+        child->number = engine->children.count;
         *place = child;
     } else {
         child->is_restart = true;
@@ -258,10 +270,10 @@ void fold_child_ended(Engine *engine, const Event *event) {
         run_touch(engine, ROOT);
         return;
     }
-    uint32_t number = table_find_run(engine, event->run);
+    uint32_t number = fold_find_run(engine, event->run);
     if (number == NO_RUN) return;
     Run *run = run_of(engine, number);
-    uint32_t at = table_find_frame(engine, event->frame);
+    uint32_t at = fold_find_frame(engine, event->frame);
     Child *child = at == NO_FRAME ? run->child : frame_of(engine, at)->child;
     if (child == NULL || !str_eq(child->id, event->id) || child->state != STATE_NONE) return;
     fill_child(engine, child, event);
@@ -269,7 +281,7 @@ void fold_child_ended(Engine *engine, const Event *event) {
     if (state_is_terminal(run->state)) return;
     State state = transmitted(node_of(engine, run), child);
     if (at != NO_FRAME) {
-        fold_end_frame(engine, frame_of(engine, at), state);
+        fold_end_frame(engine, at, state);
     } else if (run_last_attempt(run) != NULL && run_last_attempt(run)->state == STATE_NONE) {
         run_last_attempt(run)->state = state;
         run_last_attempt(run)->ended_ms = event->time_ms;
@@ -279,7 +291,7 @@ void fold_child_ended(Engine *engine, const Event *event) {
 }
 
 void fold_paused(Engine *engine, const Event *event) {
-    uint32_t number = table_find_run(engine, event->run);
+    uint32_t number = fold_find_run(engine, event->run);
     if (number == NO_RUN) return;
     Run *run = run_of(engine, number);
     run->message = fold_keep(engine, event->text);

@@ -14,7 +14,7 @@ static void reopen_frames(Engine *engine, const Run *run) {
         bool is_over = run_has_iterations(engine, run_of(engine, frame->loop)) &&
                        state_is_terminal(frame->state);
         if (is_over) {
-            fold_end_frame(engine, frame, STATE_NONE);
+            fold_end_frame(engine, at, STATE_NONE);
             frame->slot = NULL;
             frame->is_asked = false;
         }
@@ -27,7 +27,7 @@ static void reopen_batches(Engine *engine, Run *run) {
         Frame *frame = frame_of(engine, run->level->frames.items[i]);
         frame->is_asked = false;
         if (frame->state != STATE_FAILED && frame->state != STATE_KILLED) continue;
-        fold_end_frame(engine, frame, STATE_NONE);
+        fold_end_frame(engine, run->level->frames.items[i], STATE_NONE);
         if (frame->slot != NULL && frame->slot->is_error) frame->slot = NULL;
     }
     run->level->is_built = false;
@@ -71,7 +71,7 @@ static void reopen_run(Engine *engine, uint32_t number, const Event *event) {
             Frame *frame = frame_of(engine, run->level->frames.items[i]);
             frame->is_asked = false;
             if (frame->state != STATE_FAILED || frame->tally.failed > 0) continue;
-            fold_end_frame(engine, frame, STATE_NONE);
+            fold_end_frame(engine, run->level->frames.items[i], STATE_NONE);
             frame->slot = NULL;
         }
     }
@@ -101,12 +101,13 @@ static void for_each_listed(Engine *engine, const Event *event, Str list, OnRun 
         RunId id;
         Value item = ids->as.list->items[i];
         if (item.kind != VALUE_TEXT || !run_id_parse(item.as.text, &id)) continue;
-        uint32_t number = table_find_run(engine, id);
+        uint32_t number = fold_find_run(engine, id);
         if (number != NO_RUN) on_run(engine, number, event);
     }
 }
 
 void fold_restarted(Engine *engine, const Event *event) {
+    page_take_back(engine);
     for_each_listed(engine, event, STR("dropped"), drop_listed);
     purge_levels(engine);
     for_each_listed(engine, event, STR("running"), reopen_run);
@@ -121,7 +122,7 @@ void fold_restarted(Engine *engine, const Event *event) {
     const Value *labels = value_map_get(event->more, STR("labels"));
     if (labels != NULL) fold_merge(&engine->arena, engine->labels, *labels, false);
     if (event->kind == EVENT_MARKED) {
-        uint32_t number = table_find_run(engine, event->run);
+        uint32_t number = fold_find_run(engine, event->run);
         if (number != NO_RUN) {
             Run *run = run_of(engine, number);
             run->is_unknown = run->timer_is_set = run->start_is_asked = false;

@@ -3,14 +3,18 @@
 // Folded state follows from the events alone; it is what a snapshot holds and what two engines have
 // in common. Scratch (marked so) is a memory of what was already asked or looked at; it can be
 // forgotten at any time and is rebuilt: cursors, heaps, the values of a loop as texts, the queue.
-// Runs and frames stand in tables of chunks and are named by number; number 0 is the root run, the
-// frame 0 is "none". Nothing is freed one by one: see engine_compact.
+// Runs and frames stand in pages and are named by number; number 0 is the root run, the frame 0 is
+// "none". Numbers are for ever. Nothing is freed one by one: see engine_compact. Pages of what has
+// ended for good may be in the store alone (page.c).
 #ifndef FLOW_ENGINE_INNER_H
 #define FLOW_ENGINE_INNER_H
 
 #include "engine/engine.h"
 
-enum { CHUNK = 256, FAULT_SIZE = 240, ROOT = 0, NO_FRAME = 0 };
+#ifndef ENGINE_PAGE
+#define ENGINE_PAGE 256  // a test has smaller ones, to have more of them
+#endif
+enum { PAGE = ENGINE_PAGE, FAULT_SIZE = 240, ROOT = 0, NO_FRAME = 0 };
 enum { ITERATIONS_MAX = 1 << 24 };  // of one loop; more would not fit into memory, either
 #define NO_RUN UINT32_MAX           // no enumerator: those are ints
 // Where the timers of a run begin to count, by attempt of the execution.
@@ -33,7 +37,8 @@ struct Slot {
     int64_t index;  // see slot_turn
     bool is_error;
     Str text;
-    Value value;
+    Str raw;      // a large value as a snapshot has it; read when it is asked for
+    Value value;  // see slot_value
 };
 
 typedef struct Attempt {
@@ -54,6 +59,7 @@ typedef LIST_OF(uint32_t) Numbers;
 // A child execution of SUBFLOW, or of one batch of ITEMS.
 typedef struct Child {
     Str id;
+    uint32_t number;  // in Engine.children, from 1
     uint32_t run, frame;
     int32_t attempt;
     State state;      // NONE: under way
@@ -119,6 +125,7 @@ typedef struct Run {
     Value outputs;
     Slot *slots;
     Value properties, checkpoint;  // of the attempt that is under way
+    Str metrics;                   // of the last attempt that had some, a list as JSON
     Attempts attempts;
     StateChanges history;
     Child *child;
@@ -141,6 +148,17 @@ typedef struct Frame {
     bool is_asked;   // scratch
     PlanRef cursor;  // scratch
 } Frame;
+
+// HERE: in memory, and in no store. STORED: as the store has it, in memory or not. GONE: all of it
+// is dropped.
+typedef enum PageStatus { PAGE_HERE, PAGE_STORED, PAGE_GONE } PageStatus;
+
+typedef struct Page {
+    void *items;  // PAGE runs or frames; NULL: not in memory
+    PageStatus status;
+} Page;
+
+typedef LIST_OF(Page) Pages;
 
 // Open addressing over numbers; the functions that know the items are in table.c.
 typedef struct Index {
@@ -185,10 +203,10 @@ struct Engine {
     uint32_t *dependant_first;  // by node, node_count + 1 entries
     uint32_t *dependants;
 
-    Run **runs;
-    uint32_t run_count, run_chunks;
-    Frame **frames;
-    uint32_t frame_count, frame_chunks;
+    EngineKeeper keeper;
+    Pages pages[PAGE_KINDS];
+    uint32_t run_count, frame_count;
+    uint32_t away;  // pages that are in the store alone
     Index run_by_id, run_by_place, frame_by_id;
     LIST_OF(Child *) children;
 
@@ -216,18 +234,40 @@ struct Engine {
     bool outputs_are_asked, finish_is_told;
     Numbers queue;
     uint32_t queue_at;
-    Numbers order;  // of the runs that are not dropped, in order of creation
-    bool order_is_stale;
-    uint64_t steps;  // work done, for the tests of linearity
+    Numbers order;        // of the runs that are not dropped, in order of creation
+    bool order_is_stale;  // also: not all pages are here
+    uint64_t steps;       // work done, for the tests of linearity
     Turn turn;
 };
 
-static inline Run *run_of(const Engine *engine, uint32_t number) {
-    return &engine->runs[number / CHUNK][number % CHUNK];
+// --- page.c -------------------------------------------------------------------------------------
+
+void page_add(Engine *engine, EnginePageKind kind, Page page);
+void *page_items_new(Engine *engine, EnginePageKind kind);  // all of them dropped
+// All of them are here, and none is settled any more.
+void page_take_back(Engine *engine);
+bool page_is_gone(const Engine *engine, EnginePageKind kind, uint32_t page);
+// Nothing but a restart comes back to it and to the runs that stand in it.
+bool frame_is_settled(const Engine *engine, uint32_t number);
+
+// Fetched where they are in the store.
+Run *run_of(const Engine *engine, uint32_t number);
+Frame *frame_of(const Engine *engine, uint32_t number);
+
+static inline bool run_is_here(const Engine *engine, uint32_t number) {
+    return engine->pages[PAGE_RUNS].items[number / PAGE].items != NULL;
 }
 
-static inline Frame *frame_of(const Engine *engine, uint32_t number) {
-    return &engine->frames[number / CHUNK][number % CHUNK];
+static inline bool frame_is_here(const Engine *engine, uint32_t number) {
+    return engine->pages[PAGE_FRAMES].items[number / PAGE].items != NULL;
+}
+
+// The run behind `number` that is in memory, NO_RUN behind the last. The others have ended.
+static inline uint32_t run_next_here(const Engine *engine, uint32_t number) {
+    for (number++; number < engine->run_count; number = (number / PAGE + 1) * PAGE) {
+        if (run_is_here(engine, number)) return number;
+    }
+    return NO_RUN;
 }
 
 static inline const PlanNode *node_of(const Engine *engine, const Run *run) {
@@ -248,7 +288,8 @@ static inline bool run_id_is_none(RunId id) {
 
 // --- table.c ------------------------------------------------------------------------------------
 
-void table_init(Engine *engine);
+void table_index_run(Engine *engine, uint32_t number);
+void table_index_frame(Engine *engine, uint32_t number);
 uint32_t table_add_run(Engine *engine, Run run);
 uint32_t table_add_frame(Engine *engine, Frame frame);
 uint32_t table_find_run(const Engine *engine, RunId id);  // NO_RUN
@@ -268,10 +309,18 @@ Str run_task_name(const Engine *engine, const Run *run, Arena *arena);
 void least_push(Arena *arena, Heap *heap, uint32_t number);
 uint32_t least_pop(Heap *heap);
 
+// --- snapshot.c ---------------------------------------------------------------------------------
+
+// False where they are no value.
+bool snapshot_read_value(Engine *engine, Str bytes, Value *out);
+void snapshot_write_page(Engine *engine, EnginePageKind kind, uint32_t page, Buffer *out);
+bool snapshot_read_page(Engine *engine, EnginePageKind kind, uint32_t page, Str bytes);
+// What the store has is left out, unless `is_whole`.
+void snapshot_write(Engine *engine, bool is_whole, Buffer *out);
+
 // --- fold.c -------------------------------------------------------------------------------------
 
-void engine_start_plan(Engine *engine,
-                       const Plan *plan);  // a new engine's tables of the plan, its root
+void engine_start_plan(Engine *engine, const Plan *plan);  // a new engine's tables of the plan
 void engine_add_state(Engine *engine, State state, int64_t time_ms);
 bool node_is_level(const PlanNode *node, uint32_t part);
 Role node_role(const Engine *engine, uint32_t node);
@@ -280,6 +329,7 @@ bool run_has_value(const Engine *engine, const Run *run);
 // True for a run directly in a pass of a LoopUntil.
 bool run_is_in_pass(const Engine *engine, const Run *run);
 const Slot *slot_find(const Run *run, uint32_t slot);
+const Value *slot_value(const Engine *engine, const Slot *slot);
 void run_touch(Engine *engine, uint32_t number);
 void run_touch_live(Engine *engine);
 void engine_set_fault(Engine *engine, const char *format, ...) FORMAT_LIKE(2, 3);

@@ -309,12 +309,13 @@ static bool has_taken_files(Engine *engine, uint32_t number) {
         turn_ask(engine, number, SLOT_OUTPUTS, node->leaf_props);
         return false;
     }
-    if (slot->value.kind == VALUE_NULL && !slot->is_error) return true;  // it has none to take
+    Value files = *slot_value(engine, slot);
+    if (files.kind == VALUE_NULL && !slot->is_error) return true;  // it has none to take
     turn_decide(engine, (Event){.kind = EVENT_TASKSTATE,
                                 .run = run->id,
                                 .state = STATE_RUNNING,
                                 .is_error = slot->is_error,
-                                .value = slot->value,
+                                .value = files,
                                 .text = slot->text});
     return true;
 }

@@ -113,6 +113,10 @@ static Frame *iteration(Engine *engine, const Level *level, uint32_t index) {
     return frame == NO_FRAME ? NULL : frame_of(engine, frame);
 }
 
+static bool has_iteration(const Level *level, uint32_t index) {
+    return index < level->frames.count && level->frames.items[index] != NO_FRAME;
+}
+
 static void make_ready(Engine *engine, Level *level, Frame *frame) {
     if (frame->is_ready) return;
     frame->is_ready = true;
@@ -132,12 +136,11 @@ void each_build(Engine *engine, uint32_t number) {
         if (!read_values(engine, number, value, &why)) return;
     }
     for (uint32_t i = 0; i < level->frames.count; i++) {
+        if (!has_iteration(level, i) || frame_is_settled(engine, level->frames.items[i])) continue;
         engine->steps++;
         Frame *frame = iteration(engine, level, i);
-        if (frame == NULL) continue;
         frame->is_ready = false;
         frame->cursor = node->body;
-        if (node->kind == NODE_LOOP && state_is_terminal(frame->state)) continue;
         if (frame->tally.terminal == frame->tally.created) make_ready(engine, level, frame);
     }
 }
@@ -145,7 +148,7 @@ void each_build(Engine *engine, uint32_t number) {
 // Gives the iteration of the next value, made where it is not there; NULL behind the last.
 static Frame *next_iteration(Engine *engine, uint32_t number) {
     Level *level = run_of(engine, number)->level;
-    while (iteration(engine, level, level->next_value) != NULL) level->next_value++;
+    while (has_iteration(level, level->next_value)) level->next_value++;
     if (level->next_value >= level->value_count) return NULL;
     uint32_t index = level->next_value++;
     Str key = level->keys == NULL ? (Str){0} : level->keys[index];
@@ -167,6 +170,11 @@ static bool pairs_advance(Engine *engine, uint32_t number) {
     while (level->limit == 0 || tasks->created - tasks->terminal < level->limit) {
         if (head == 0 || level->next_value >= level->value_count) break;
         uint32_t index = level->next_value;
+        if (has_iteration(level, index) && frame_is_settled(engine, level->frames.items[index])) {
+            level->next_value++;
+            level->pair = 0;
+            continue;
+        }
         Frame *frame = iteration(engine, level, index);
         if (frame == NULL) {
             level_create_frame(engine, number, index, level->values[index], (Str){0});
@@ -297,7 +305,7 @@ static Need need_outputs(Engine *engine, uint32_t number, Frame *frame, Value *o
         *why = frame->slot->text;
         return NEED_FAILED;
     } else {
-        *out = frame->slot->value;
+        *out = *slot_value(engine, frame->slot);
     }
     return read_outputs(engine, *out, out, why) ? NEED_READY : NEED_FAILED;
 }

@@ -1,25 +1,23 @@
 // snapshot.c - the folded state as bytes, and back.
 //
 // One walk names every field once and serves both directions: a Codec writes into a buffer or reads
-// from bytes. Bytes come from a store, so reading checks every length and number; what does not fit
-// is ERR_INPUT. Scratch is left out: it is rebuilt. Runs that were dropped are left out too, so a
-// snapshot of an engine and of its refold are the same bytes, and restoring one frees what is no
-// longer reachable.
+// from bytes. A hash over the bytes tells what was damaged; every length and number is checked all
+// the same. What does not fit is ERR_INPUT. Scratch is left out: it is rebuilt. Of runs and frames
+// that were dropped nothing is left but their numbers, so a snapshot of an engine and of its refold
+// are the same bytes, and restoring one frees what is no longer reachable.
 #include <string.h>
 
 #include "engine/inner.h"
 
-enum { SNAPSHOT_VERSION = 2, OLDEST_VERSION = 1 };  // 2: pause_ms
+// Another one, and one of another plan, is not read: all that is in it follows from the events.
+enum { SNAPSHOT_VERSION = 3 };
 
 typedef struct Codec {
     Buffer *out;  // writing; NULL: reading
     Str bytes;
     size_t at;
     bool has_failed;
-    uint32_t version;
     Engine *engine;
-    // Writing: numbers of runs and frames as they will be, by their number now.
-    uint32_t *runs, *frames;
 } Codec;
 
 // --- primitives ---------------------------------------------------------------------------------
@@ -114,34 +112,66 @@ static void code_str(Codec *codec, Str *text) {
 }
 
 // Through the codec of events, which knows secrets and deep values.
+static void write_value(const Value *value, Buffer *out) {
+    if (value->kind != VALUE_NULL) event_write(&(Event){.value = *value}, out);
+}
+
+bool snapshot_read_value(Engine *engine, Str bytes, Value *out) {
+    Event event;
+    Arena scratch = {0};
+    bool fits = event_read(EVENT_RESOLVED, bytes, &scratch, &event).code == ERR_NONE;
+    *out = fits ? value_copy(&engine->arena, event.value) : value_null();
+    arena_release(&scratch);
+    return fits;
+}
+
+// The bytes of a value, borrowed.
+static Str read_bytes(Codec *codec) {
+    uint64_t len = 0;
+    code_u64(codec, &len);
+    if (len > codec->bytes.len - codec->at) codec->has_failed = true;
+    if (codec->has_failed) return (Str){0};
+    codec->at += (size_t)len;
+    return (Str){codec->bytes.ptr + codec->at - len, (size_t)len};
+}
+
 static void code_value(Codec *codec, Value *value) {
     if (codec->out != NULL) {
         Buffer text = {0};
-        if (value->kind != VALUE_NULL) event_write(&(Event){.value = *value}, &text);
+        write_value(value, &text);
         Str written = buffer_str(&text);
         code_str(codec, &written);
         buffer_release(&text);
         return;
     }
-    Str text = {0};
-    uint64_t len = 0;
-    code_u64(codec, &len);
+    Str bytes = read_bytes(codec);
     *value = value_null();
-    if (codec->has_failed || len > codec->bytes.len - codec->at) {
-        codec->has_failed = true;
+    if (bytes.len == 0) return;
+    if (!snapshot_read_value(codec->engine, bytes, value)) codec->has_failed = true;
+}
+
+// The values of a long loop are made to bytes once, and read where the loop still goes on.
+static void code_slot_value(Codec *codec, Slot *slot) {
+    enum { LARGE = 16 * PAGE };
+    Arena *arena = &codec->engine->arena;
+    if (codec->out == NULL) {
+        Str bytes = read_bytes(codec);
+        if (bytes.len > LARGE) {
+            slot->raw = str_dup(arena, bytes);
+        } else if (bytes.len > 0 && !snapshot_read_value(codec->engine, bytes, &slot->value)) {
+            codec->has_failed = true;
+        }
         return;
     }
-    text = (Str){codec->bytes.ptr + codec->at, (size_t)len};
-    codec->at += (size_t)len;
-    if (len == 0) return;
-    Event event;
-    Arena scratch = {0};
-    if (event_read(EVENT_RESOLVED, text, &scratch, &event).code == ERR_NONE) {
-        *value = value_copy(&codec->engine->arena, event.value);
-    } else {
-        codec->has_failed = true;
+    Buffer text = {0};
+    Str written = slot->raw;
+    if (written.len == 0) {
+        write_value(&slot->value, &text);
+        written = buffer_str(&text);
+        if (written.len > LARGE) slot->raw = str_dup(arena, written);
     }
-    arena_release(&scratch);
+    code_str(codec, &written);
+    buffer_release(&text);
 }
 
 // A count of things that take at least one byte each.
@@ -153,22 +183,16 @@ static uint32_t code_count(Codec *codec, uint32_t count) {
 
 // Numbers of runs and frames: `none` stands for itself.
 static void code_run(Codec *codec, uint32_t *number) {
-    uint32_t written = *number;
-    if (codec->out != NULL) written = *number == NO_RUN ? 0 : codec->runs[*number] + 1;
+    uint32_t written = *number + 1;  // NO_RUN: 0
     code_u32(codec, &written);
-    if (codec->out != NULL) return;
-    *number = written == 0 ? NO_RUN : written - 1;
     if (written > codec->engine->run_count) codec->has_failed = true;
-    if (codec->has_failed) *number = ROOT;
+    *number = codec->has_failed ? ROOT : written - 1;
 }
 
 static void code_frame(Codec *codec, uint32_t *number) {
-    uint32_t written = *number;
-    if (codec->out != NULL) written = codec->frames[*number];
-    code_u32(codec, &written);
-    if (codec->out != NULL) return;
-    if (written >= codec->engine->frame_count) codec->has_failed = true;
-    *number = codec->has_failed ? NO_FRAME : written;
+    code_u32(codec, number);
+    if (*number >= codec->engine->frame_count) codec->has_failed = true;
+    if (codec->has_failed) *number = NO_FRAME;
 }
 
 // --- parts --------------------------------------------------------------------------------------
@@ -206,7 +230,7 @@ static void code_attempts(Codec *codec, Attempts *attempts) {
         code_i32(codec, &attempt->exit_code);
         code_i64(codec, &attempt->started_ms);
         code_i64(codec, &attempt->ended_ms);
-        if (codec->version >= 2) code_i64(codec, &attempt->pause_ms);
+        code_i64(codec, &attempt->pause_ms);
         code_str(codec, &attempt->message);
         code_str(codec, &attempt->error_class);
     }
@@ -224,7 +248,7 @@ static void code_slots(Codec *codec, Slot **slots) {
         code_i64(codec, &slot->index);
         code_bool(codec, &slot->is_error);
         code_str(codec, &slot->text);
-        code_value(codec, &slot->value);
+        code_slot_value(codec, slot);
         link = &slot->next;
     }
 }
@@ -242,33 +266,61 @@ static void code_child_body(Codec *codec, Child *child) {
     code_value(codec, &child->outputs);
 }
 
-// Of a level only the counters: the rest follows from runs and frames.
-static void code_level(Codec *codec, Level *level) {
-    for (int i = 0; i < ROLE_COUNT; i++) code_tally(codec, &level->tally[i]);
-    code_u32(codec, &level->live);
-    code_u32(codec, &level->children);
-    code_u32(codec, &level->passes);
-    uint32_t count = code_count(codec, level->frames.count);
-    for (uint32_t i = 0; i < count; i++) {
-        if (codec->out == NULL) *LIST_ADD(&codec->engine->arena, &level->frames, uint32_t) = 0;
-        code_frame(codec, &level->frames.items[i]);
+// The child of a run or frame, by its number; 0: none.
+static void code_child(Codec *codec, Child **child) {
+    uint32_t number = *child == NULL ? 0 : (*child)->number;
+    code_u32(codec, &number);
+    if (codec->out != NULL) return;
+    if (number > codec->engine->children.count) codec->has_failed = true;
+    bool has_child = number > 0 && !codec->has_failed;
+    *child = has_child ? codec->engine->children.items[number - 1] : NULL;
+}
+
+// Mostly one behind the other: so many times the same step.
+static void code_frames(Codec *codec, Numbers *frames) {
+    uint32_t count = frames->count;
+    code_u32(codec, &count);
+    if (count > ITERATIONS_MAX) codec->has_failed = true;
+    uint32_t before = 0;
+    for (uint32_t i = 0; i < count && !codec->has_failed;) {
+        uint32_t times = 1;
+        int64_t step = codec->out == NULL ? 0 : (int64_t)frames->items[i] - before;
+        while (codec->out != NULL && i + times < count &&
+               (int64_t)frames->items[i + times] - frames->items[i + times - 1] == step) {
+            times++;
+        }
+        code_u32(codec, &times);
+        code_i64(codec, &step);
+        if (times == 0 || times > count - i) codec->has_failed = true;
+        for (uint32_t end = i + times; i < end && !codec->has_failed; i++) {
+            int64_t number = before + step;
+            if (number < 0 || number >= codec->engine->frame_count) codec->has_failed = true;
+            before = (uint32_t)number;
+            if (codec->out != NULL || codec->has_failed) continue;
+            *LIST_ADD(&codec->engine->arena, frames, uint32_t) = before;
+        }
     }
 }
 
-// What a run is; first of all runs, so that the rest can name them.
-static void code_run_head(Codec *codec, Run *run) {
-    const Plan *plan = codec->engine->plan;
+static void code_level(Codec *codec, Level *level) {
+    for (int i = 0; i < ROLE_COUNT; i++) code_tally(codec, &level->tally[i]);
+    code_u32(codec, &level->live);
+    code_run(codec, &level->first_child);
+    code_u32(codec, &level->children);
+    code_u32(codec, &level->passes);
+    code_frames(codec, &level->frames);
+}
+
+static void code_run_body(Codec *codec, uint32_t number, Run *run) {
+    Engine *engine = codec->engine;
     code_id(codec, &run->id);
     code_u32(codec, &run->node);
-    code_u32(codec, &run->frame);
+    code_run(codec, &run->parent);
+    code_run(codec, &run->next_child);
+    code_frame(codec, &run->frame);
     code_u8(codec, &run->part, PART_MERGE + 1);
     code_u8(codec, &run->role, ROLE_COUNT);
     code_u8(codec, &run->state, STATE_COUNT);
-    code_str(codec, &run->task);
-    if (run->node >= plan->node_count) codec->has_failed = true;
-}
-
-static void code_run_body(Codec *codec, Run *run) {
     code_bool(codec, &run->is_unknown);
     code_bool(codec, &run->is_resumed);
     code_bool(codec, &run->has_failed);
@@ -280,19 +332,30 @@ static void code_run_body(Codec *codec, Run *run) {
     code_i64(codec, &run->timer_at);
     code_str(codec, &run->retry_id);
     code_str(codec, &run->message);
+    code_str(codec, &run->metrics);
     code_value(codec, &run->outputs);
     code_value(codec, &run->properties);
     code_value(codec, &run->checkpoint);
     code_slots(codec, &run->slots);
     code_attempts(codec, &run->attempts);
     code_history(codec, &run->history);
-    if (run->level != NULL) code_level(codec, run->level);
+    code_child(codec, &run->child);
+    bool fits = run->node < engine->plan->node_count && (number == ROOT) == (run->node == ROOT) &&
+                (number == ROOT || run->parent < number);
+    if (!fits) codec->has_failed = true;
+    if (codec->has_failed) return;
+    if (codec->out == NULL && number != ROOT) {
+        run->task = run_task_name(engine, run, &engine->arena);
+    }
+    bool is_level = number == ROOT || node_is_level(&engine->plan->nodes[run->node], run->part);
+    if (is_level && run->level == NULL) run->level = arena_new(&engine->arena, Level);
+    if (is_level) code_level(codec, run->level);
 }
 
 static void code_frame_body(Codec *codec, Frame *frame) {
     code_id(codec, &frame->id);
     code_frame(codec, &frame->parent);
-    code_u32(codec, &frame->loop);
+    code_run(codec, &frame->loop);
     code_i64(codec, &frame->index);
     code_str(codec, &frame->text);
     code_str(codec, &frame->key);
@@ -301,6 +364,8 @@ static void code_frame_body(Codec *codec, Frame *frame) {
     code_bool(codec, &frame->has_outputs);
     code_value(codec, &frame->outputs);
     code_slots(codec, &frame->slot);
+    code_child(codec, &frame->child);
+    if (frame->index < 0 || frame->index >= ITERATIONS_MAX) codec->has_failed = true;
 }
 
 static void code_sla(Codec *codec, SlaState *sla) {
@@ -351,45 +416,15 @@ static void code_execution(Codec *codec, Engine *engine) {
     for (uint32_t i = 0; i < engine->plan->sla_count; i++) code_sla(codec, &engine->slas[i]);
 }
 
-// --- children -----------------------------------------------------------------------------------
-
-static Child **place_of(Engine *engine, const Child *child) {
-    if (child->run == NO_RUN) return &engine->retry;
-    return child->frame == NO_FRAME ? &run_of(engine, child->run)->child
-                                    : &frame_of(engine, child->frame)->child;
-}
-
-static bool is_kept(const Engine *engine, const Child *child) {
-    return !run_of(engine, child->run)->is_dropped &&
-           (child->frame == NO_FRAME || !frame_of(engine, child->frame)->is_dropped);
-}
-
-// Which of several executions of a run is the present one is told by `is_current`.
 static void code_children(Codec *codec, Engine *engine) {
-    uint32_t kept = 0;
-    for (uint32_t i = 0; codec->out != NULL && i < engine->children.count; i++) {
-        kept += is_kept(engine, engine->children.items[i]);
-    }
-    uint32_t written = kept;
-    uint32_t count = code_count(codec, written);
-    uint32_t at = 0;
+    uint32_t count = code_count(codec, engine->children.count);
     for (uint32_t i = 0; i < count && !codec->has_failed; i++) {
         if (codec->out == NULL) {
-            *LIST_ADD(&engine->arena, &engine->children, Child *) =
-                arena_new(&engine->arena, Child);
-            at = i;
-        } else {
-            while (!is_kept(engine, engine->children.items[at])) at++;
+            Child *child = arena_new(&engine->arena, Child);
+            child->number = i + 1;
+            *LIST_ADD(&engine->arena, &engine->children, Child *) = child;
         }
-        Child *child = engine->children.items[at];
-        code_child_body(codec, child);
-        bool is_current = codec->out != NULL && *place_of(engine, child) == child;
-        code_bool(codec, &is_current);
-        if (codec->out == NULL && child->run == NO_RUN) codec->has_failed = true;
-        if (codec->out == NULL && !codec->has_failed && is_current) {
-            *place_of(engine, child) = child;
-        }
-        at++;
+        code_child_body(codec, engine->children.items[i]);
     }
     bool has_retry = engine->retry != NULL;
     code_bool(codec, &has_retry);
@@ -397,144 +432,128 @@ static void code_children(Codec *codec, Engine *engine) {
     if (has_retry) code_child_body(codec, engine->retry);
 }
 
+// --- pages --------------------------------------------------------------------------------------
+
+static uint32_t count_of(const Engine *engine, EnginePageKind kind) {
+    return kind == PAGE_RUNS ? engine->run_count : engine->frame_count;
+}
+
+static void code_page(Codec *codec, EnginePageKind kind, uint32_t page) {
+    Engine *engine = codec->engine;
+    for (uint32_t i = page * PAGE; i < (page + 1) * PAGE && i < count_of(engine, kind); i++) {
+        if (codec->has_failed) return;
+        bool *is_dropped =
+            kind == PAGE_RUNS ? &run_of(engine, i)->is_dropped : &frame_of(engine, i)->is_dropped;
+        code_bool(codec, is_dropped);
+        if (*is_dropped) continue;
+        if (kind == PAGE_RUNS) {
+            code_run_body(codec, i, run_of(engine, i));
+        } else {
+            code_frame_body(codec, frame_of(engine, i));
+        }
+        if (codec->has_failed) *is_dropped = true;
+        if (codec->has_failed || codec->out != NULL) continue;
+        if (kind == PAGE_RUNS) {
+            table_index_run(engine, i);
+        } else {
+            table_index_frame(engine, i);
+        }
+    }
+}
+
+// What has a hash before it, and what it is of.
+static void begin_bytes(Codec *codec, uint32_t kind, uint32_t page) {
+    const Plan *plan = codec->engine->plan;
+    RunId hash = {{0}};
+    uint32_t head[] = {SNAPSHOT_VERSION, PAGE, kind, page, plan->node_count};
+    code_id(codec, &hash);
+    for (size_t i = 0; i < COUNT(head); i++) {
+        uint32_t found = head[i];
+        code_u32(codec, &found);
+        if (found != head[i]) codec->has_failed = true;
+    }
+}
+
+static RunId hash_of(const Codec *codec, Str bytes) {
+    const Plan *plan = codec->engine->plan;
+    Hasher hasher;
+    hasher_init(&hasher, HASH128_SIZE);
+    for (uint32_t i = 0; i < plan->node_count; i++) {
+        hasher_add(&hasher, plan_text(plan, plan->nodes[i].id));
+        hasher_add(&hasher, (Str){(const char *)&plan->nodes[i].kind, 1});
+    }
+    hasher_add(&hasher, str_slice(bytes, HASH128_SIZE, bytes.len));
+    RunId hash;
+    hasher_end(&hasher, hash.bytes, sizeof hash.bytes);
+    return hash;
+}
+
+static void end_bytes(Codec *codec, size_t start) {
+    Str bytes = str_slice(buffer_str(codec->out), start, codec->out->len);
+    RunId hash = hash_of(codec, bytes);
+    memcpy(codec->out->ptr + start, hash.bytes, sizeof hash.bytes);
+}
+
+static bool is_whole(const Codec *codec) {
+    if (codec->bytes.len < HASH128_SIZE) return false;
+    RunId hash = hash_of(codec, codec->bytes);
+    return memcmp(hash.bytes, codec->bytes.ptr, sizeof hash.bytes) == 0;
+}
+
+void snapshot_write_page(Engine *engine, EnginePageKind kind, uint32_t page, Buffer *out) {
+    Codec codec = {.out = out, .engine = engine};
+    size_t start = out->len;
+    begin_bytes(&codec, kind, page);
+    code_page(&codec, kind, page);
+    end_bytes(&codec, start);
+}
+
+bool snapshot_read_page(Engine *engine, EnginePageKind kind, uint32_t page, Str bytes) {
+    Codec codec = {.bytes = bytes, .engine = engine};
+    if (!is_whole(&codec)) return false;
+    begin_bytes(&codec, kind, page);
+    code_page(&codec, kind, page);
+    return !codec.has_failed && codec.at == bytes.len;
+}
+
 // --- both directions ----------------------------------------------------------------------------
 
-static void number_anew(Codec *codec, Engine *engine, Arena *arena, uint32_t *runs,
-                        uint32_t *frames) {
-    codec->runs = arena_array(arena, uint32_t, engine->run_count);
-    codec->frames = arena_array(arena, uint32_t, engine->frame_count);
-    *runs = 0;
-    for (uint32_t i = 0; i < engine->run_count; i++) {
-        if (!run_of(engine, i)->is_dropped) codec->runs[i] = (*runs)++;
-    }
-    *frames = 1;
-    for (uint32_t i = 1; i < engine->frame_count; i++) {
-        if (!frame_of(engine, i)->is_dropped) codec->frames[i] = (*frames)++;
-    }
-}
-
-void engine_snapshot(const Engine *const_engine, Buffer *out) {
-    Engine *engine = (Engine *)const_engine;  // the walk writes nothing when it has a buffer
-    Arena scratch = {0};
-    Codec codec = {.out = out, .engine = engine};
-    uint32_t runs = 0;
-    uint32_t frames = 0;
-    number_anew(&codec, engine, &scratch, &runs, &frames);
-    codec.version = SNAPSHOT_VERSION;
-    code_u32(&codec, &codec.version);
-    code_u32(&codec, &runs);
-    code_u32(&codec, &frames);
-    for (uint32_t i = 0; i < engine->run_count; i++) {
-        Run run = *run_of(engine, i);
-        if (run.is_dropped) continue;
-        run.frame = codec.frames[run.frame];
-        code_run_head(&codec, &run);
-    }
-    for (uint32_t i = 1; i < engine->frame_count; i++) {
-        Frame frame = *frame_of(engine, i);
-        if (frame.is_dropped) continue;
-        frame.loop = codec.runs[frame.loop];
-        code_frame_body(&codec, &frame);
-    }
-    for (uint32_t i = 0; i < engine->run_count; i++) {
-        Run run = *run_of(engine, i);
-        if (run.is_dropped) continue;
-        code_run(&codec, &run.parent);
-        code_run_body(&codec, &run);
-    }
-    code_execution(&codec, engine);
-    code_children(&codec, engine);
-    arena_release(&scratch);
-}
-
-static void read_runs(Codec *codec, Engine *engine, uint32_t count) {
+static void code_pages(Codec *codec, EnginePageKind kind, bool is_whole) {
+    Engine *engine = codec->engine;
+    uint32_t count = (count_of(engine, kind) + PAGE - 1) / PAGE;
     for (uint32_t i = 0; i < count && !codec->has_failed; i++) {
-        Run run = {0};
-        code_run_head(codec, &run);
-        if (codec->has_failed) return;
-        Str id = plan_text(engine->plan, engine->plan->nodes[run.node].id);
-        bool is_root = run.node == ROOT && run.task.len == 0;
-        bool is_named = run.node != ROOT && str_starts_with(run.task, id) &&
-                        (run.part != PART_WHOLE || run.task.len == id.len);
-        if (i == ROOT ? !is_root : !is_named) {  // of another flow
-            codec->has_failed = true;
-            return;
+        uint8_t status = PAGE_HERE;
+        if (codec->out != NULL) {
+            bool is_stored = !is_whole && engine->pages[kind].items[i].status == PAGE_STORED;
+            if (is_stored) status = PAGE_STORED;
+            if (page_is_gone(engine, kind, i)) status = PAGE_GONE;
         }
-        if (i == ROOT || node_is_level(&engine->plan->nodes[run.node], run.part)) {
-            run.level = arena_new(&engine->arena, Level);
-        }
-        table_add_run(engine, run);
+        code_u8(codec, &status, PAGE_GONE + 1);
+        if (codec->out == NULL) page_add(engine, kind, (Page){.status = (PageStatus)status});
+        if (status != PAGE_HERE) continue;
+        Page *page = &engine->pages[kind].items[i];
+        if (codec->out == NULL) page->items = page_items_new(engine, kind);
+        code_page(codec, kind, i);
     }
 }
 
-static void read_frames(Codec *codec, Engine *engine, uint32_t count) {
-    for (uint32_t i = 1; i < count && !codec->has_failed; i++) {
-        Frame frame = {0};
-        code_frame_body(codec, &frame);
-        bool fits = !codec->has_failed && frame.loop < engine->run_count &&
-                    run_of(engine, frame.loop)->level != NULL && frame.index >= 0 &&
-                    frame.index <= INT32_MAX;
-        if (!fits) {
-            codec->has_failed = true;
-            return;
-        }
-        table_add_frame(engine, frame);
-    }
-    for (uint32_t i = 0; i < engine->run_count; i++) {
-        if (run_of(engine, i)->frame >= engine->frame_count) codec->has_failed = true;
-    }
-}
-
-static void read_bodies(Codec *codec, Engine *engine) {
-    for (uint32_t i = 0; i < engine->run_count && !codec->has_failed; i++) {
-        Run *run = run_of(engine, i);
-        code_run(codec, &run->parent);
-        code_run_body(codec, run);
-        if (codec->has_failed) return;
-        bool has_pass = run->level == NULL || run->level->passes == 0 ||
-                        (run->level->frames.count == 1 && run->level->frames.items[0] != NO_FRAME);
-        if (!has_pass) codec->has_failed = true;
-        bool fits = i == ROOT ? run->parent == ROOT
-                              : run->parent < i && run_of(engine, run->parent)->level != NULL;
-        if (!fits) {
-            codec->has_failed = true;
-            return;
-        }
-        if (i == ROOT) continue;
-        Level *above = run_of(engine, run->parent)->level;
-        run->next_child = above->first_child;
-        above->first_child = i;
-    }
-    // The frames of a level are those of its own loop, each at its place.
-    for (uint32_t i = 0; i < engine->run_count && !codec->has_failed; i++) {
-        const Level *level = run_of(engine, i)->level;
-        for (uint32_t f = 0; level != NULL && f < level->frames.count; f++) {
-            uint32_t number = level->frames.items[f];
-            if (number == NO_FRAME) continue;
-            const Frame *frame = frame_of(engine, number);
-            bool is_pass = node_of(engine, run_of(engine, i))->kind == NODE_LOOP_UNTIL;
-            uint32_t place = is_pass && level->passes > 0 ? level->passes - 1 : f;
-            if (frame->loop != i || frame->index != place) codec->has_failed = true;
-        }
-    }
-}
-
-// `bytes` are those of a snapshot; the engine is new, without a root.
-static void read_all(Codec *codec, Engine *engine) {
-    uint32_t runs = 0;
-    uint32_t frames = 0;
-    code_u32(codec, &codec->version);
-    code_u32(codec, &runs);
-    code_u32(codec, &frames);
-    bool is_known = codec->version >= OLDEST_VERSION && codec->version <= SNAPSHOT_VERSION;
-    if (!is_known || runs == 0 || frames == 0) codec->has_failed = true;
-    if (!codec->has_failed) read_runs(codec, engine, runs);
-    if (!codec->has_failed) read_frames(codec, engine, frames);
-    if (!codec->has_failed) read_bodies(codec, engine);
+static void code_all(Codec *codec, bool is_whole) {
+    Engine *engine = codec->engine;
+    code_u32(codec, &engine->run_count);
+    code_u32(codec, &engine->frame_count);
+    if (engine->run_count == 0 || engine->frame_count == 0) codec->has_failed = true;
+    code_children(codec, engine);
+    code_pages(codec, PAGE_RUNS, is_whole);
+    code_pages(codec, PAGE_FRAMES, is_whole);
     if (!codec->has_failed) code_execution(codec, engine);
-    if (!codec->has_failed) code_children(codec, engine);
-    if (codec->at != codec->bytes.len) codec->has_failed = true;
-    if (engine->last_seq < 0 || engine->history.count == 0) codec->has_failed = true;
+}
+
+void snapshot_write(Engine *engine, bool is_whole, Buffer *out) {
+    Codec codec = {.out = out, .engine = engine};
+    size_t start = out->len;
+    begin_bytes(&codec, PAGE_KINDS, 0);
+    code_all(&codec, is_whole);
+    end_bytes(&codec, start);
 }
 
 static Engine *new_empty(const Plan *plan) {
@@ -546,83 +565,24 @@ static Engine *new_empty(const Plan *plan) {
     return engine;
 }
 
-Err engine_restore(const Plan *plan, Str bytes, Engine **out) {
+Err engine_restore(const Plan *plan, Str bytes, const EngineKeeper *keeper, Engine **out) {
     *out = NULL;
     Engine *engine = new_empty(plan);
+    if (keeper != NULL) engine->keeper = *keeper;
     Codec codec = {.bytes = bytes, .engine = engine};
-    read_all(&codec, engine);
-    if (codec.has_failed) {
+    bool fits = is_whole(&codec);
+    if (fits) {
+        begin_bytes(&codec, PAGE_KINDS, 0);
+        code_all(&codec, false);
+        fits = !codec.has_failed && codec.at == bytes.len && engine->last_seq >= 0 &&
+               engine->history.count > 0 && (engine->away == 0 || keeper != NULL);
+    }
+    if (!fits) {
         engine_free(engine);
         return err_make(ERR_INPUT, "the snapshot of the execution cannot be read");
     }
+    engine->order_is_stale = true;
     run_touch_live(engine);
     *out = engine;
     return err_none();
-}
-
-// --- compaction ---------------------------------------------------------------------------------
-
-// What waits to be looked at waits in the same order.
-static void keep_queue(const Engine *from, Engine *to) {
-    Arena scratch = {0};
-    uint32_t *numbers = arena_array(&scratch, uint32_t, from->run_count);
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < from->run_count; i++) {
-        if (!run_of(from, i)->is_dropped) numbers[i] = kept++;
-    }
-    for (uint32_t i = 0; i < to->run_count; i++) run_of(to, i)->is_queued = false;
-    to->queue.count = to->queue_at = 0;
-    for (uint32_t i = from->queue_at; i < from->queue.count; i++) {
-        uint32_t number = from->queue.items[i];
-        if (!run_of(from, number)->is_dropped) run_touch(to, numbers[number]);
-    }
-    arena_release(&scratch);
-}
-
-static void keep_scratch(const Engine *from, Engine *to) {
-    keep_queue(from, to);
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < from->run_count; i++) {
-        const Run *old = run_of(from, i);
-        if (old->is_dropped) continue;
-        Run *run = run_of(to, at++);
-        run->start_is_asked = old->start_is_asked;
-        run->timer_is_asked = old->timer_is_asked;
-        run->cancel_is_asked = old->cancel_is_asked;
-        run->asked = old->asked;
-    }
-    at = 1;
-    for (uint32_t i = 1; i < from->frame_count; i++) {
-        if (frame_of(from, i)->is_dropped) continue;
-        frame_of(to, at++)->is_asked = frame_of(from, i)->is_asked;
-    }
-    at = 0;
-    for (uint32_t i = 0; i < from->children.count; i++) {
-        const Child *old = from->children.items[i];
-        if (!is_kept(from, old)) continue;
-        Child *child = to->children.items[at++];
-        child->is_asked = old->is_asked;
-        child->is_killed = old->is_killed;
-    }
-    if (from->retry != NULL) to->retry->is_asked = from->retry->is_asked;
-    for (uint32_t i = 0; i < from->plan->sla_count; i++) {
-        to->slas[i].timer_is_asked = from->slas[i].timer_is_asked;
-        to->slas[i].is_asked = from->slas[i].is_asked;
-    }
-    to->outputs_are_asked = from->outputs_are_asked;
-    to->finish_is_told = from->finish_is_told;
-    to->steps = from->steps;
-}
-
-void engine_compact(Engine **engine) {
-    if ((*engine)->fault[0] != 0 || (*engine)->history.count == 0) return;
-    Buffer bytes = {0};
-    engine_snapshot(*engine, &bytes);
-    Engine *compact = NULL;
-    if (engine_restore((*engine)->plan, buffer_str(&bytes), &compact).code == ERR_NONE) {
-        keep_scratch(*engine, compact);
-        engine_free(*engine);
-        *engine = compact;
-    }
-    buffer_release(&bytes);
 }

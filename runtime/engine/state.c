@@ -51,7 +51,6 @@ void engine_start_plan(Engine *engine, const Plan *plan) {
     index_nodes(engine);
     index_dependants(engine);
     engine->slas = arena_array(&engine->arena, SlaState, plan->sla_count);
-    table_init(engine);
 }
 
 Engine *engine_new(const Plan *plan) {
@@ -59,6 +58,7 @@ Engine *engine_new(const Plan *plan) {
     Engine *engine = arena_new(&arena, Engine);
     engine->arena = arena;
     engine_start_plan(engine, plan);
+    table_add_frame(engine, (Frame){.is_dropped = true});  // number 0 is "none"
     Run root = {.state = STATE_RUNNING, .branch = -1};
     root.level = arena_new(&engine->arena, Level);
     table_add_run(engine, root);
@@ -154,6 +154,16 @@ const Slot *slot_find(const Run *run, uint32_t slot) {
     return found;
 }
 
+const Value *slot_value(const Engine *const_engine, const Slot *slot) {
+    Engine *engine = (Engine *)const_engine;  // it holds the same as before
+    Slot *it = (Slot *)slot;
+    bool is_read = it->raw.len == 0 || it->value.kind != VALUE_NULL;
+    if (!is_read && !snapshot_read_value(engine, it->raw, &it->value)) {
+        engine_set_fault(engine, "a value of its snapshot is damaged");
+    }
+    return &it->value;
+}
+
 // --- changes ------------------------------------------------------------------------------------
 
 void run_touch(Engine *engine, uint32_t number) {
@@ -164,7 +174,7 @@ void run_touch(Engine *engine, uint32_t number) {
 }
 
 void run_touch_live(Engine *engine) {
-    for (uint32_t i = 0; i < engine->run_count; i++) {
+    for (uint32_t i = ROOT; i != NO_RUN; i = run_next_here(engine, i)) {
         const Run *run = run_of(engine, i);
         if (i == ROOT || (!run->is_dropped && !state_is_terminal(run->state))) run_touch(engine, i);
     }
@@ -190,7 +200,11 @@ static void count(Tally *tally, State state, int by) {
 
 static void count_run(Engine *engine, const Run *run, State state, int by) {
     const Run *parent = run_of(engine, run->parent);
-    if (is_in_iteration(engine, run)) count(&frame_of(engine, run->frame)->tally, state, by);
+    fold_change_run(engine, run->parent);
+    if (is_in_iteration(engine, run)) {
+        count(&frame_of(engine, run->frame)->tally, state, by);
+        fold_change_frame(engine, run->frame);
+    }
     if (run->role == ROLE_TASKS && run_has_iterations(engine, parent)) return;
     count(&parent->level->tally[run->role], state, by);
 }
@@ -237,6 +251,7 @@ void fold_change_state(Engine *engine, uint32_t number, State state, int64_t tim
     bool was_over = state_is_terminal(old);
     bool is_over = state_is_terminal(state);
     run->state = (uint8_t)state;
+    fold_change_run(engine, number);
     *LIST_ADD(&engine->arena, &run->history, StateChange) = (StateChange){state, time_ms};
     count_shown(engine, old, -1);
     count_shown(engine, state, 1);
@@ -257,7 +272,10 @@ void fold_change_state(Engine *engine, uint32_t number, State state, int64_t tim
     run_touch(engine, number);
 }
 
-void fold_end_frame(Engine *engine, Frame *frame, State state) {
+void fold_end_frame(Engine *engine, uint32_t number, State state) {
+    Frame *frame = frame_of(engine, number);
+    fold_change_frame(engine, number);
+    fold_change_run(engine, frame->loop);
     count(&run_of(engine, frame->loop)->level->tally[ROLE_TASKS], frame->state, -1);
     count(&run_of(engine, frame->loop)->level->tally[ROLE_TASKS], state, 1);
     frame->state = (uint8_t)state;
@@ -275,9 +293,12 @@ void fold_clear_level(Engine *engine, uint32_t number) {
         child = next;
     }
     for (uint32_t i = 0; i < level->frames.count; i++) {
-        if (level->frames.items[i] != 0)
-            frame_of(engine, level->frames.items[i])->is_dropped = true;
+        uint32_t frame = level->frames.items[i];
+        if (frame == NO_FRAME) continue;
+        frame_of(engine, frame)->is_dropped = true;
+        fold_change_frame(engine, frame);
     }
+    fold_change_run(engine, number);
     memset(level, 0, sizeof *level);
 }
 
@@ -290,6 +311,7 @@ void fold_drop_run(Engine *engine, uint32_t number) {
     count_shown(engine, run->state, -1);
     if (!state_is_terminal(run->state)) run_of(engine, run->parent)->level->live--;
     run->is_dropped = true;
+    fold_change_run(engine, number);
     engine->order_is_stale = true;
 }
 
@@ -297,11 +319,14 @@ void fold_drop_run(Engine *engine, uint32_t number) {
 void fold_purge(Engine *engine, uint32_t number) {
     Level *level = run_of(engine, number)->level;
     uint32_t *link = &level->first_child;
+    uint32_t holder = number;
     while (*link != 0) {
         Run *child = run_of(engine, *link);
         if (child->is_dropped) {
             *link = child->next_child;
+            fold_change_run(engine, holder);
         } else {
+            holder = *link;
             link = &child->next_child;
         }
     }
@@ -343,12 +368,12 @@ static uint32_t find_node(Engine *engine, const Event *event) {
 
 uint32_t fold_add_run(Engine *engine, const Event *event, State state) {
     uint32_t node = find_node(engine, event);
-    uint32_t parent = run_id_is_none(event->parent) ? ROOT : table_find_run(engine, event->parent);
-    uint32_t frame = table_find_frame(engine, event->frame);
+    uint32_t parent = run_id_is_none(event->parent) ? ROOT : fold_find_run(engine, event->parent);
+    uint32_t frame = fold_find_frame(engine, event->frame);
     bool fits = node != UINT32_MAX && node != 0 && parent != NO_RUN &&
                 run_of(engine, parent)->level != NULL &&
                 (frame != NO_FRAME) == !run_id_is_none(event->frame) && !run_id_is_none(event->run);
-    if (fits && table_find_run(engine, event->run) != NO_RUN) fits = false;
+    if (fits && table_find_place(engine, node, frame, event->slot) != NO_RUN) fits = false;
     const Run *above = fits ? run_of(engine, parent) : NULL;
     if (fits) {
         bool is_part = event->slot != PART_WHOLE;

@@ -61,51 +61,41 @@ static void index_add(Engine *engine, Index *index, HashOf hash_of, uint32_t num
 
 // --- tables -------------------------------------------------------------------------------------
 
-static void **add_chunk(Engine *engine, void **chunks, uint32_t *count, void *chunk) {
-    if ((*count & (*count - 1)) == 0) {
-        uint32_t capacity = *count == 0 ? 1 : *count * 2;
-        void **moved = arena_array(&engine->arena, void *, capacity);
-        if (*count > 0) memcpy(moved, chunks, *count * sizeof *moved);
-        chunks = moved;
-    }
-    chunks[(*count)++] = chunk;
-    return chunks;
+void table_index_run(Engine *engine, uint32_t number) {
+    if (number == ROOT) return;
+    index_add(engine, &engine->run_by_id, run_id_hash, number);
+    index_add(engine, &engine->run_by_place, run_place_hash, number);
 }
 
-void table_init(Engine *engine) {
-    engine->frame_chunks = 0;
-    table_add_frame(engine, (Frame){.is_dropped = true});  // number 0 is "none"
+void table_index_frame(Engine *engine, uint32_t number) {
+    if (number != NO_FRAME) index_add(engine, &engine->frame_by_id, frame_id_hash, number);
+}
+
+static void make_room(Engine *engine, EnginePageKind kind, uint32_t number) {
+    if (number / PAGE < engine->pages[kind].count) return;
+    page_add(engine, kind, (Page){.items = page_items_new(engine, kind)});
 }
 
 uint32_t table_add_run(Engine *engine, Run run) {
     uint32_t number = engine->run_count;
-    if (number / CHUNK == engine->run_chunks) {
-        engine->runs = (Run **)add_chunk(engine, (void **)engine->runs, &engine->run_chunks,
-                                         arena_array(&engine->arena, Run, CHUNK));
-    }
+    make_room(engine, PAGE_RUNS, number);
     engine->run_count++;
     *run_of(engine, number) = run;
-    if (number != ROOT) {
-        index_add(engine, &engine->run_by_id, run_id_hash, number);
-        index_add(engine, &engine->run_by_place, run_place_hash, number);
-        *LIST_ADD(&engine->arena, &engine->order, uint32_t) = number;
-    }
+    table_index_run(engine, number);
+    if (number != ROOT) *LIST_ADD(&engine->arena, &engine->order, uint32_t) = number;
     return number;
 }
 
 uint32_t table_add_frame(Engine *engine, Frame frame) {
     uint32_t number = engine->frame_count;
-    if (number / CHUNK == engine->frame_chunks) {
-        engine->frames = (Frame **)add_chunk(engine, (void **)engine->frames, &engine->frame_chunks,
-                                             arena_array(&engine->arena, Frame, CHUNK));
-    }
+    make_room(engine, PAGE_FRAMES, number);
     engine->frame_count++;
     *frame_of(engine, number) = frame;
-    if (number != NO_FRAME) index_add(engine, &engine->frame_by_id, frame_id_hash, number);
+    table_index_frame(engine, number);
     return number;
 }
 
-uint32_t table_find_run(const Engine *engine, RunId id) {
+static uint32_t run_here(const Engine *engine, RunId id) {
     const Index *index = &engine->run_by_id;
     if (index->size == 0) return NO_RUN;
     uint32_t at = hash_of_id(id) & (index->size - 1);
@@ -116,7 +106,7 @@ uint32_t table_find_run(const Engine *engine, RunId id) {
     return NO_RUN;
 }
 
-uint32_t table_find_place(const Engine *engine, uint32_t node, uint32_t frame, uint32_t part) {
+static uint32_t place_here(const Engine *engine, uint32_t node, uint32_t frame, uint32_t part) {
     const Index *index = &engine->run_by_place;
     if (index->size == 0) return NO_RUN;
     uint32_t at = hash_of_place(node, frame, part) & (index->size - 1);
@@ -129,9 +119,9 @@ uint32_t table_find_place(const Engine *engine, uint32_t node, uint32_t frame, u
     return NO_RUN;
 }
 
-uint32_t table_find_frame(const Engine *engine, RunId id) {
+static uint32_t frame_here(const Engine *engine, RunId id) {
     const Index *index = &engine->frame_by_id;
-    if (index->size == 0 || run_id_is_none(id)) return NO_FRAME;
+    if (index->size == 0) return NO_FRAME;
     uint32_t at = hash_of_id(id) & (index->size - 1);
     for (; index->slots[at] != 0; at = (at + 1) & (index->size - 1)) {
         const Frame *frame = frame_of(engine, index->slots[at] - 1);
@@ -141,15 +131,47 @@ uint32_t table_find_frame(const Engine *engine, RunId id) {
     return NO_FRAME;
 }
 
+// The indexes know what is in memory. What goes on is; so where something is not found, mostly
+// nobody but a person or an expression asks, and all pages are fetched.
+
+uint32_t table_find_run(const Engine *engine, RunId id) {
+    if (run_id_is_none(id)) return NO_RUN;
+    uint32_t number = run_here(engine, id);
+    if (number != NO_RUN || engine->away == 0) return number;
+    if (frame_here(engine, id) != NO_FRAME) return NO_RUN;
+    engine_fetch(engine);
+    return run_here(engine, id);
+}
+
+uint32_t table_find_frame(const Engine *engine, RunId id) {
+    if (run_id_is_none(id)) return NO_FRAME;
+    uint32_t number = frame_here(engine, id);
+    if (number != NO_FRAME || engine->away == 0) return number;
+    if (run_here(engine, id) != NO_RUN) return NO_FRAME;
+    engine_fetch(engine);
+    return frame_here(engine, id);
+}
+
+// The runs of a frame that has not settled are all in memory.
+uint32_t table_find_place(const Engine *engine, uint32_t node, uint32_t frame, uint32_t part) {
+    uint32_t number = place_here(engine, node, frame, part);
+    if (number != NO_RUN || engine->away == 0) return number;
+    if (frame == NO_FRAME || !frame_is_settled(engine, frame)) return NO_RUN;
+    engine_fetch(engine);
+    return place_here(engine, node, frame, part);
+}
+
 const uint32_t *table_order(const Engine *const_engine, uint32_t *count) {
     Engine *engine = (Engine *)const_engine;  // scratch only: the order is a memory
     if (engine->order_is_stale) {
-        uint32_t kept = 0;
-        for (uint32_t i = 0; i < engine->order.count; i++) {
-            uint32_t number = engine->order.items[i];
-            if (!run_of(engine, number)->is_dropped) engine->order.items[kept++] = number;
+        engine->order.count = 0;
+        for (uint32_t i = ROOT + 1; i < engine->run_count; i++) {
+            if (page_is_gone(engine, PAGE_RUNS, i / PAGE)) {
+                i += PAGE - 1 - i % PAGE;
+            } else if (!run_of(engine, i)->is_dropped) {
+                *LIST_ADD(&engine->arena, &engine->order, uint32_t) = i;
+            }
         }
-        engine->order.count = kept;
         engine->order_is_stale = false;
     }
     *count = engine->order.count;

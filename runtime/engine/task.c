@@ -165,7 +165,7 @@ static int64_t timeout_of(Engine *engine, uint32_t number) {
     if ((leaf & PLAN_CONSTANT) != 0) {
         if (turn_need(engine, number, SLOT_TIMEOUT, leaf, &value) != NEED_READY) return 0;
     } else if (slot != NULL && !slot->is_error) {
-        value = slot->value;
+        value = *slot_value(engine, slot);
     }
     int64_t timeout = 0;
     return turn_duration(value, &timeout) ? timeout : 0;
@@ -173,7 +173,7 @@ static int64_t timeout_of(Engine *engine, uint32_t number) {
 
 void task_recover(Engine *engine) {
     Arena *arena = engine->turn.arena;
-    for (uint32_t i = 1; i < engine->run_count; i++) {
+    for (uint32_t i = ROOT; i != NO_RUN; i = run_next_here(engine, i)) {
         Run *run = run_of(engine, i);
         const Attempt *last = run_last_attempt(run);
         bool is_under_way = !run->is_dropped && !state_is_terminal(run->state) && last != NULL &&

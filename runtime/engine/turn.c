@@ -58,7 +58,7 @@ Need turn_need(Engine *engine, uint32_t number, EngineSlot slot, PlanLeaf leaf, 
     }
     const Slot *found = slot_find(run, slot);
     if (found != NULL && found->index == slot_turn(engine, run, slot)) {
-        *out = found->value;
+        *out = *slot_value(engine, found);
         if (!found->is_error) return NEED_READY;
         if (slot == SLOT_RUN_IF) {  // it never began: `allowFailure` does not hold for it
             run_set_state(engine, number, STATE_FAILED, found->text);
@@ -266,6 +266,7 @@ static bool winds_down(Engine *engine, uint32_t number, const Ending *ending) {
     if (run->part == PART_ITEMS && run->level->children > 0 && !ending->keeps_children) {
         // Once over all of them; from then on the counter tells.
         for (uint32_t i = 0; !run->cancel_is_asked && i < run->level->frames.count; i++) {
+            if (!frame_is_here(engine, run->level->frames.items[i])) continue;
             Child *child = frame_of(engine, run->level->frames.items[i])->child;
             if (child == NULL || child->state != STATE_NONE) continue;
             child_wind_down(engine, child, ending->cancels);

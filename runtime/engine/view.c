@@ -73,6 +73,7 @@ static void fill_view(const Engine *engine, const Run *run, TaskRunView *out) {
         .started_ms = time_of(run, STATE_RUNNING, STATE_RUNNING),
         .message = run->message,
         .outputs = run->has_outputs ? &run->outputs : NULL,
+        .metrics = run->metrics,
         .is_unknown = run->is_unknown,
     };
     if (run->parent != ROOT) out->parent = run_of(engine, run->parent)->id;
@@ -101,6 +102,16 @@ bool engine_run_at(const Engine *engine, uint32_t index, TaskRunView *out) {
     return true;
 }
 
+bool engine_next_open(const Engine *engine, uint32_t *at, TaskRunView *out) {
+    while ((*at = run_next_here(engine, *at)) != NO_RUN) {
+        const Run *run = run_of(engine, *at);
+        if (run->is_dropped || state_is_terminal(run->state)) continue;
+        fill_view(engine, run, out);
+        return true;
+    }
+    return false;
+}
+
 bool engine_run(const Engine *engine, RunId id, TaskRunView *out) {
     uint32_t number = table_find_run(engine, id);
     if (number == NO_RUN) return false;
@@ -117,7 +128,7 @@ uint32_t engine_run_count(const Engine *engine) {
 const Value *engine_resolved(const Engine *engine, RunId run, EngineSlot slot) {
     uint32_t number = table_find_run(engine, run);
     const Slot *found = number == NO_RUN ? NULL : slot_find(run_of(engine, number), slot);
-    return found == NULL || found->is_error ? NULL : &found->value;
+    return found == NULL || found->is_error ? NULL : slot_value(engine, found);
 }
 
 bool engine_attempt_at(const Engine *engine, RunId id, uint32_t index, AttemptView *out) {
@@ -168,6 +179,7 @@ static bool is_kind_of_loop(const PlanNode *node) {
 
 static bool frame_has_ended(const Engine *engine, const Run *loop, uint32_t number) {
     if (number == NO_FRAME) return false;
+    if (!frame_is_here(engine, number)) return true;
     const Frame *frame = frame_of(engine, number);
     bool tells = node_of(engine, loop)->kind != NODE_FOREACH;
     if (tells) return frame->state != STATE_NONE;
@@ -385,12 +397,11 @@ static uint32_t failed_below(const Engine *engine, uint32_t number) {
 
 static uint32_t waiting_run(const Engine *engine) {
     uint32_t paused = NO_RUN;
-    uint32_t count = 0;
-    const uint32_t *order = table_order(engine, &count);
-    for (uint32_t i = 0; i < count; i++) {
-        const Run *run = run_of(engine, order[i]);
-        if (run->is_unknown) return order[i];
-        if (paused == NO_RUN && run->state == STATE_PAUSED) paused = order[i];
+    for (uint32_t i = ROOT; i != NO_RUN; i = run_next_here(engine, i)) {
+        const Run *run = run_of(engine, i);
+        if (run->is_dropped) continue;
+        if (run->is_unknown) return i;
+        if (paused == NO_RUN && run->state == STATE_PAUSED) paused = i;
     }
     return paused;
 }

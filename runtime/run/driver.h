@@ -55,22 +55,6 @@ typedef struct Timer {
     Str key;
 } Timer;
 
-// Metrics of a run's last attempt that had some, as JSON: there may be one for each of many runs.
-typedef struct RunMetrics {
-    RunId run;
-    Str json;
-} RunMetrics;
-// NULL: none.
-const RunMetrics *turn_metrics(const Execution *execution, RunId run);
-
-// What events tell and the engine does not keep: metrics of a run's last attempt that had some, and
-// descriptions of effects, an entry for each attempt.
-typedef struct RunNote {
-    RunId run;
-    Str task;
-    Value list;
-} RunNote;
-
 // What waits for the commit of its turn.
 typedef struct After {
     Action action;
@@ -118,6 +102,7 @@ struct Execution {
     size_t snapshot_bytes;  // of the last one
     uint32_t long_turns;    // that ended for their length, one after the other
     size_t compacted_bytes;
+    bool may_compact;  // a snapshot was committed since
     int64_t created_ms;
     Turn turn;
     bool is_scheduled;
@@ -135,10 +120,6 @@ struct Execution {
     bool drops_commands;
     int64_t resumed_after;  // the last event there was when this process last took a resume
     State told_state;
-    LIST_OF(RunMetrics) metrics;
-    uint32_t *metric_slots;  // open addressing: number of the entry + 1
-    uint32_t metric_slot_count;
-    LIST_OF(RunNote) effects;
     LIST_OF(RunId) laid_out;  // runs of WorkingDirectories whose files are there
     Buffer row;               // the execution row as it was last stored, to see whether it changed
     // Of a subflow that another execution of this process waits for.
@@ -191,6 +172,7 @@ void execution_free(Execution *execution);
 MUST_CHECK Err execution_prepare(Execution *execution);  // machine, secrets, host
 // A new execution out of events that begin a history.
 MUST_CHECK Err execution_begin(Execution *execution, const Events *events);
+EngineKeeper execution_keeper(Execution *execution);  // of the pages of its engine
 Str execution_folder(const Execution *execution, Arena *arena);
 void run_fill_row(const Execution *execution, Arena *arena, StoreExecution *row);
 Value run_merge(Arena *arena, Value base, Value over);
@@ -207,8 +189,6 @@ void turn_run(Execution *execution);
 void turn_after(Execution *execution, const Action *action, Attempt *attempt);
 // Stores events and nothing that follows from them. Failures are the runtime's.
 void turn_record(Execution *execution, const Events *events);
-// Keeps what the engine does not.
-void turn_note(Execution *execution, const Event *event);
 
 // --- act.c --------------------------------------------------------------------------------------
 

@@ -521,7 +521,6 @@ static Err fold_event(void *self, const StoreEvent *row) {
     event.seq = row->seq;
     event.time_ms = row->time_ms;
     engine_apply(fold->execution->engine, &event);
-    turn_note(fold->execution, &event);
     fold->execution->last_seq = row->seq;
     Err err = log_repair(fold->execution, &event);
     arena_release(&fold->arena);
@@ -529,15 +528,31 @@ static Err fold_event(void *self, const StoreEvent *row) {
     return err;
 }
 
+static Err write_page(void *self, EnginePageKind kind, uint32_t page, Str bytes) {
+    Execution *execution = self;
+    return store_put_page(execution->runtime->store, execution->id, execution->owner, kind, page,
+                          bytes);
+}
+
+static Err read_page(void *self, EnginePageKind kind, uint32_t page, Arena *arena, Str *out) {
+    Execution *execution = self;
+    return store_get_page(execution->runtime->store, execution->id, kind, page, arena, out);
+}
+
+EngineKeeper execution_keeper(Execution *execution) {
+    return (EngineKeeper){write_page, read_page, execution};
+}
+
 static Err fold_events(Execution *execution) {
     Store *store = execution->runtime->store;
+    EngineKeeper keeper = execution_keeper(execution);
     Fold fold = {.execution = execution};
     Str snapshot = {0};
     int64_t seq = 0;
     TRY(store_get_snapshot(store, execution->id, &fold.arena, &seq, &snapshot));
     Err err = err_none();
     if (seq > 0) {
-        err = engine_restore(&execution->artifact->plan, snapshot, &execution->engine);
+        err = engine_restore(&execution->artifact->plan, snapshot, &keeper, &execution->engine);
         // One of another version: all that is in it follows from the events.
         if (err.code == ERR_INPUT) {
             err = err_none();
@@ -585,7 +600,13 @@ static Err load(Runtime *runtime, Str id, Execution **out) {
 
 Err execution_look(Runtime *runtime, Str id, Execution **out) {
     TRY(load(runtime, id, out));
-    Err err = fold_events(*out);
+    // Its owner may write meanwhile: pages have to be those of the head.
+    Err err = store_begin_reading(runtime->store);
+    if (err.code == ERR_NONE) {
+        err = fold_events(*out);
+        if (err.code == ERR_NONE) engine_fetch((*out)->engine);
+        store_end_reading(runtime->store);
+    }
     if (err.code != ERR_NONE) {
         runtime_drop(runtime, *out);
         *out = NULL;
@@ -738,7 +759,8 @@ Err execution_resume_values(Execution *execution, Str task, Value inputs, Arena 
                             InputFault *fault, Value *out) {
     TaskRunView view;
     *out = value_map(arena);
-    for (uint32_t i = 0; engine_run_at(execution->engine, i, &view); i++) {
+    uint32_t at = 0;
+    while (engine_next_open(execution->engine, &at, &view)) {
         if (!is_pause(execution, &view, task)) continue;
         const Plan *plan = &execution->artifact->plan;
         const PlanNode *node = &plan->nodes[view.node];

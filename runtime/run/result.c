@@ -139,11 +139,10 @@ static Value attempts_value(const Execution *execution, const TaskRunView *view,
     return attempts;
 }
 
-static Value metrics_value(const Execution *execution, RunId run, Arena *arena) {
-    const RunMetrics *metrics = turn_metrics(execution, run);
+static Value metrics_value(const TaskRunView *view, Arena *arena) {
     Value list = value_list(arena);
-    if (metrics == NULL) return list;
-    Err err = json_parse(metrics->json, (JsonLimits){.bytes = (size_t)256 << 20}, arena, &list);
+    if (view->metrics.len == 0) return list;
+    Err err = json_parse(view->metrics, (JsonLimits){.bytes = (size_t)256 << 20}, arena, &list);
     return err.code == ERR_NONE ? list : value_list(arena);
 }
 
@@ -162,7 +161,7 @@ static Value run_value(const Execution *execution, const TaskRunView *view, Aren
                   state_value(changes, count, view->state, runtime_now(execution->runtime), arena));
     value_map_set(arena, run, STR("attempts"), attempts_value(execution, view, arena));
     value_map_set(arena, run, STR("outputs"), or_empty(view->outputs, arena));
-    value_map_set(arena, run, STR("metrics"), metrics_value(execution, view->id, arena));
+    value_map_set(arena, run, STR("metrics"), metrics_value(view, arena));
     value_map_set(arena, run, STR("unknown"), value_bool(view->is_unknown));
     return run;
 }
@@ -187,23 +186,43 @@ static Value reason_value(const Execution *execution, Arena *arena) {
     return map;
 }
 
-// As the steps of a plan, in the order in which the attempts ended.
-static Value effects_value(const Execution *execution, Arena *arena) {
-    Value list = value_list(arena);
-    for (uint32_t i = 0; i < execution->effects.count; i++) {
-        const RunNote *note = &execution->effects.items[i];
-        for (uint32_t k = 0; k < note->list.as.list->count; k++) {
-            Value effect = note->list.as.list->items[k];
-            Value step = value_map(arena);
-            value_map_set(arena, step, STR("taskId"), value_text(note->task));
-            for (uint32_t m = 0; effect.kind == VALUE_MAP && m < effect.as.map->count; m++) {
-                const ValueMember *member = &effect.as.map->members[m];
-                value_map_set(arena, step, member->key, member->value);
-            }
-            value_list_add(arena, list, step);
+typedef struct Effects {
+    const Execution *execution;
+    Arena *arena;
+    Value list;
+} Effects;
+
+static void add_effects(Effects *effects, Str task, const ValueList *list) {
+    for (uint32_t i = 0; i < list->count; i++) {
+        Value effect = list->items[i];
+        Value step = value_map(effects->arena);
+        value_map_set(effects->arena, step, STR("taskId"), value_text(task));
+        for (uint32_t m = 0; effect.kind == VALUE_MAP && m < effect.as.map->count; m++) {
+            const ValueMember *member = &effect.as.map->members[m];
+            value_map_set(effects->arena, step, member->key, member->value);
         }
+        value_list_add(effects->arena, effects->list, step);
     }
-    return list;
+}
+
+static Err take_effects(void *self, const StoreEvent *row) {
+    Effects *effects = self;
+    Event event;
+    TaskRunView view;
+    if (row->kind != EVENT_ENDED && row->kind != EVENT_DONE) return err_none();
+    TRY(event_read((EventKind)row->kind, row->body, effects->arena, &event));
+    const Value *list = value_map_get(event.more, STR("effects"));
+    bool has_some = list != NULL && list->kind == VALUE_LIST &&
+                    engine_run(effects->execution->engine, event.run, &view);
+    if (has_some) add_effects(effects, view.task, list->as.list);
+    return err_none();
+}
+
+// As the steps of a plan, in the order in which the attempts ended: the events tell.
+static Value effects_value(const Execution *execution, Arena *arena) {
+    Effects effects = {execution, arena, value_list(arena)};
+    Err err = store_events(execution->runtime->store, execution->id, 0, take_effects, &effects);
+    return err.code == ERR_NONE ? effects.list : value_null();
 }
 
 static Value created_member(const Execution *execution, Str name) {

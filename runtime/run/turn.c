@@ -212,11 +212,16 @@ static Err write_all(Execution *execution, const Events *events, Arena *arena) {
     TRY(put_execution(execution, arena));
     int64_t seq = execution->last_seq + events->count;
     if (needs_snapshot(execution, seq)) {
-        Buffer bytes = {0};
-        engine_snapshot(execution->engine, &bytes);
-        execution->snapshot_bytes = bytes.len;
-        err = store_put_snapshot(store, execution->id, execution->owner, seq, buffer_str(&bytes));
-        buffer_release(&bytes);
+        Buffer head = {0};
+        EngineKeeper keeper = execution_keeper(execution);
+        engine_keep_in(execution->engine, &keeper);
+        err = engine_save(execution->engine, &head);
+        execution->snapshot_bytes = head.len;
+        if (err.code == ERR_NONE) {
+            err =
+                store_put_snapshot(store, execution->id, execution->owner, seq, buffer_str(&head));
+        }
+        buffer_release(&head);
         if (err.code != ERR_NONE) return err;
     }
     if (execution->drops_commands) {
@@ -247,6 +252,7 @@ static Err commit(Execution *execution, const Events *events, Arena *arena) {
     execution->drops_commands = false;
     execution->last_seq += events->count;
     if (has_snapshot) execution->snapshot_seq = execution->last_seq;
+    if (has_snapshot) execution->may_compact = true;
     return err_none();
 }
 
@@ -311,72 +317,11 @@ static void remove_spent(Execution *execution) {
 
 // --- the turn -----------------------------------------------------------------------------------
 
-static const Value *more_list(const Event *event, Str name) {
-    if (event->more.kind != VALUE_MAP) return NULL;
-    const Value *list = value_map_get(event->more, name);
-    return list != NULL && list->kind == VALUE_LIST ? list : NULL;
-}
-
-static uint32_t *metric_slot(const Execution *execution, RunId run) {
-    uint32_t hash;
-    memcpy(&hash, run.bytes, sizeof hash);
-    uint32_t mask = execution->metric_slot_count - 1;
-    for (uint32_t i = hash & mask;; i = (i + 1) & mask) {
-        uint32_t *slot = &execution->metric_slots[i];
-        if (*slot == 0) return slot;
-        const RunMetrics *found = &execution->metrics.items[*slot - 1];
-        if (memcmp(found->run.bytes, run.bytes, sizeof run.bytes) == 0) return slot;
-    }
-}
-
-static void grow_metrics(Execution *execution) {
-    if (2 * (execution->metrics.count + 1) <= execution->metric_slot_count) return;
-    uint32_t size = execution->metric_slot_count == 0 ? 16 : 4 * execution->metric_slot_count;
-    execution->metric_slots = arena_array(&execution->arena, uint32_t, size);
-    execution->metric_slot_count = size;
-    for (uint32_t i = 0; i < execution->metrics.count; i++) {
-        *metric_slot(execution, execution->metrics.items[i].run) = i + 1;
-    }
-}
-
-static void keep_metrics(Execution *execution, RunId run, Value list) {
-    Buffer text = {0};
-    json_write(&text, list, JSON_COMPACT, 0);
-    grow_metrics(execution);
-    uint32_t *slot = metric_slot(execution, run);
-    if (*slot == 0) {
-        LIST_ADD(&execution->arena, &execution->metrics, RunMetrics)->run = run;
-        *slot = execution->metrics.count;
-    }
-    execution->metrics.items[*slot - 1].json = buffer_to_str(&text, &execution->arena);
-    buffer_release(&text);
-}
-
-const RunMetrics *turn_metrics(const Execution *execution, RunId run) {
-    if (execution->metric_slot_count == 0) return NULL;
-    uint32_t slot = *metric_slot(execution, run);
-    return slot == 0 ? NULL : &execution->metrics.items[slot - 1];
-}
-
-void turn_note(Execution *execution, const Event *event) {
-    if (event->kind != EVENT_ENDED && event->kind != EVENT_DONE) return;
-    Arena *arena = &execution->arena;
-    TaskRunView view = {0};
-    const Value *effects = more_list(event, STR("effects"));
-    if (effects != NULL && engine_run(execution->engine, event->run, &view)) {
-        *LIST_ADD(arena, &execution->effects, RunNote) =
-            (RunNote){event->run, str_dup(arena, view.task), value_copy(arena, *effects)};
-    }
-    const Value *metrics = more_list(event, STR("metrics"));
-    if (metrics != NULL) keep_metrics(execution, event->run, *metrics);
-}
-
 static void apply_incoming(Execution *execution, Events *batch) {
     Turn *turn = &execution->turn;
     while (turn->applied < turn->incoming.count) {
         Event *event = &turn->incoming.items[turn->applied++];
         engine_apply(execution->engine, event);
-        turn_note(execution, event);
         *LIST_ADD(&turn->arena, batch, Event) = *event;
     }
 }
@@ -443,10 +388,13 @@ static Err one_turn(Execution *execution, bool *is_done) {
     return err_none();
 }
 
-// Worth its time only where the engine has grown much since the last one.
+// Behind a snapshot, which has put into the store what can go from memory; and worth its time only
+// where the engine has grown much since the last one.
 static void compact(Execution *execution) {
     size_t bytes = engine_memory(execution->engine);
-    if (bytes < COMPACT_BYTES || bytes < 2 * execution->compacted_bytes) return;
+    if (!execution->may_compact || bytes < COMPACT_BYTES) return;
+    if (bytes < 2 * execution->compacted_bytes) return;
+    execution->may_compact = false;
     engine_compact(&execution->engine);
     execution->compacted_bytes = engine_memory(execution->engine);
 }

@@ -79,6 +79,28 @@ Err blob_get(Store *store, Str hash, Arena *arena, Str *out) {
     return err;
 }
 
+Err blob_let_go(Store *store, Str execution, Str hash) {
+    bool has_row = false;
+    if (hash.len != sizeof store->stale_blob.bytes) return err_none();
+    TRY(database_run(store, database_bind(store, SQL_DROP_BLOB_REF, "bt", hash, execution)));
+    sqlite3_stmt *statement = database_bind(store, SQL_HAS_BLOB_REF, "b", hash);
+    TRY(database_step(store, statement, &has_row));
+    database_end(statement);
+    if (has_row || store->has_stale_blob) return err_none();
+    memcpy(store->stale_blob.bytes, hash.ptr, hash.len);
+    store->has_stale_blob = true;
+    return err_none();
+}
+
+void blob_committed(Store *store, bool was_committed) {
+    if (store->has_stale_blob && was_committed) {
+        Arena scratch = {0};
+        unlink(blob_path(store, &scratch, hash_str(&store->stale_blob)));
+        arena_release(&scratch);
+    }
+    store->has_stale_blob = false;
+}
+
 Err blob_drop(Store *store, Str execution) {
     Arena scratch = {0};
     LIST_OF(Str) hashes = {0};

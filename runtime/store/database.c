@@ -19,6 +19,10 @@
 #include "base/arena.h"
 #include "base/file.h"
 
+#define PAGE_TABLE                                                                                 \
+    "CREATE TABLE page(execution TEXT, kind INTEGER, number INTEGER, bytes BLOB NOT NULL,"         \
+    " PRIMARY KEY(execution, kind, number)) WITHOUT ROWID;"
+
 static const char SCHEMA[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE artifact(digest BLOB PRIMARY KEY, bytes BLOB, blob BLOB) WITHOUT ROWID;"
@@ -40,7 +44,7 @@ static const char SCHEMA[] =
     " iteration INTEGER, state TEXT NOT NULL, attempts INTEGER NOT NULL, started INTEGER,"
     " ended INTEGER, PRIMARY KEY(execution, id)) WITHOUT ROWID;"
     "CREATE TABLE snapshot(execution TEXT PRIMARY KEY, seq INTEGER NOT NULL, bytes BLOB, blob BLOB)"
-    " WITHOUT ROWID;"
+    " WITHOUT ROWID;" PAGE_TABLE
     "CREATE TABLE blob_ref(blob BLOB, execution TEXT, PRIMARY KEY(blob, execution)) WITHOUT ROWID;"
     "CREATE INDEX blob_ref_execution ON blob_ref(execution);"
     "CREATE TABLE kv(namespace TEXT, key TEXT, value TEXT NOT NULL, has_secret INTEGER NOT NULL,"
@@ -57,10 +61,15 @@ static const char SCHEMA[] =
     "CREATE TABLE cache(key BLOB PRIMARY KEY, body TEXT NOT NULL, expires INTEGER) WITHOUT ROWID;"
     "INSERT INTO meta VALUES('needs', '" FLOW_VERSION "');"
     "PRAGMA application_id=1718382455;"  // "flow"
-    "PRAGMA user_version=1;";
+    "PRAGMA user_version=2;";
+
+// From schema 1.
+static const char ADD_PAGES[] = PAGE_TABLE "UPDATE meta SET value = '" FLOW_VERSION
+                                           "' WHERE key = 'needs'; PRAGMA user_version=2;";
 
 static const char *const SQL[STATEMENT_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_BEGIN_READ] = "BEGIN",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_DATA_VERSION] = "PRAGMA data_version",
@@ -106,9 +115,12 @@ static const char *const SQL[STATEMENT_COUNT] = {
                          " ended FROM taskrun WHERE execution = ?1",
     [SQL_PUT_SNAPSHOT] = "INSERT OR REPLACE INTO snapshot VALUES(?1, ?2, ?3, ?4)",
     [SQL_GET_SNAPSHOT] = "SELECT seq, bytes, blob FROM snapshot WHERE execution = ?1",
+    [SQL_PUT_PAGE] = "INSERT OR REPLACE INTO page VALUES(?1, ?2, ?3, ?4)",
+    [SQL_GET_PAGE] = "SELECT bytes FROM page WHERE execution = ?1 AND kind = ?2 AND number = ?3",
     [SQL_PUT_BLOB_REF] = "INSERT OR IGNORE INTO blob_ref VALUES(?1, ?2)",
     [SQL_GET_BLOB_REFS] = "SELECT blob FROM blob_ref WHERE execution = ?1",
     [SQL_DROP_BLOB_REFS] = "DELETE FROM blob_ref WHERE execution = ?1",
+    [SQL_DROP_BLOB_REF] = "DELETE FROM blob_ref WHERE blob = ?1 AND execution = ?2",
     [SQL_HAS_BLOB_REF] = "SELECT 1 FROM blob_ref WHERE blob = ?1 LIMIT 1",
     [SQL_SEND_COMMAND] = "INSERT INTO command(execution, name, body, time) VALUES(?1, ?2, ?3, ?4)",
     [SQL_TAKE_COMMANDS] = "SELECT number, name, body FROM command WHERE execution = ?1 AND"
@@ -367,6 +379,8 @@ static Err prepare_schema(Store *store) {
     TRY(read_number(store, "PRAGMA user_version", &version));
     if (version > STORE_SCHEMA) return refuse_newer(store, version);
     if (version == STORE_SCHEMA) return err_none();
+    // One of schema 1 has no pages, and nothing in it asks for one.
+    if (version == 1 && store->options.read_only) return err_none();
     if (store->options.read_only) {
         return err_make(ERR_NOT_FOUND, "there is no store in '%s' yet", store->folder);
     }
@@ -374,6 +388,7 @@ static Err prepare_schema(Store *store) {
     TRY(execute(store, "BEGIN IMMEDIATE", "make the store"));
     Err err = read_number(store, "PRAGMA user_version", &version);
     if (err.code == ERR_NONE && version == 0) err = execute(store, SCHEMA, "make the store");
+    if (err.code == ERR_NONE && version == 1) err = execute(store, ADD_PAGES, "change the store");
     if (err.code != ERR_NONE) {
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
         return err;
@@ -607,6 +622,7 @@ Err store_commit(Store *store) {
     }
     store->in_transaction = false;
     owner_committed(store, true);
+    blob_committed(store, true);
     if (store->options.durability == DURABILITY_BATCH) {
         store->is_dirty = true;
         int64_t now = store->clock->mono_ms(store->clock->self);
@@ -626,6 +642,15 @@ void store_rollback(Store *store) {
     }
     store->in_transaction = false;
     owner_committed(store, false);
+    blob_committed(store, false);
+}
+
+Err store_begin_reading(Store *store) {
+    return database_run(store, database_bind(store, SQL_BEGIN_READ, ""));
+}
+
+void store_end_reading(Store *store) {
+    store_rollback(store);
 }
 
 Err store_begin_own(Store *store, bool *is_own) {

@@ -8,8 +8,9 @@
 #include "store/store.h"
 
 enum {
-    STORE_SCHEMA = 1,
+    STORE_SCHEMA = 2,
     STORE_BLOB_MIN = 16 << 10,      // bodies over this many bytes are files
+    STORE_SNAPSHOT_MIN = 1 << 20,   // the same for snapshots: a file costs two syncs more
     STORE_ARTIFACT_MIN = 1 << 20,   // the same for artifacts, which are written once
     STORE_BUSY_MS = 10000,          // how long a writer waits for another one
     STORE_WAL_AT_OPEN = 2 << 20,    // a longer WAL is folded into the database at open
@@ -18,6 +19,7 @@ enum {
 
 typedef enum Statement {
     SQL_BEGIN,
+    SQL_BEGIN_READ,
     SQL_COMMIT,
     SQL_ROLLBACK,
     SQL_DATA_VERSION,
@@ -43,10 +45,13 @@ typedef enum Statement {
     SQL_GET_TASKRUNS,
     SQL_PUT_SNAPSHOT,
     SQL_GET_SNAPSHOT,
+    SQL_PUT_PAGE,
+    SQL_GET_PAGE,
     SQL_PUT_BLOB_REF,
     SQL_GET_BLOB_REFS,
     SQL_DROP_BLOB_REFS,
     SQL_HAS_BLOB_REF,
+    SQL_DROP_BLOB_REF,
     SQL_SEND_COMMAND,
     SQL_TAKE_COMMANDS,
     SQL_DROP_COMMANDS,
@@ -88,6 +93,8 @@ struct Store {
     int64_t last_sync_ms;
     int64_t data_version;
     uint32_t wal_pages;
+    bool has_stale_blob;  // the transaction lets go of this one
+    Hash stale_blob;
     sqlite3_file *wal;  // the open write-ahead log: what a batch syncs
     bool in_transaction;
     bool is_dirty;   // commits since the last sync of a batch
@@ -128,5 +135,9 @@ MUST_CHECK Err blob_put(Store *store, Str execution, Str bytes, Hash *hash);
 MUST_CHECK Err blob_get(Store *store, Str hash, Arena *arena, Str *out);
 // Drops what only `execution` referred to.
 MUST_CHECK Err blob_drop(Store *store, Str execution);
+// `execution` does not refer to it any more; where nobody does, its file goes once this is
+// committed.
+MUST_CHECK Err blob_let_go(Store *store, Str execution, Str hash);
+void blob_committed(Store *store, bool was_committed);
 
 #endif

@@ -374,7 +374,13 @@ Err store_taskruns(Store *store, Str execution, Arena *arena, StoreTaskRun **row
 Err store_put_snapshot(Store *store, Str execution, int64_t owner, int64_t seq, Str bytes) {
     StoreClaim *claim = NULL;
     TRY(owner_check(store, execution, owner, &claim));
-    if (bytes.len <= STORE_BLOB_MIN) {
+    bool has_row = false;
+    sqlite3_stmt *old = database_bind(store, SQL_GET_SNAPSHOT, "t", execution);
+    TRY(database_step(store, old, &has_row));
+    Err err = has_row ? blob_let_go(store, execution, database_bytes(old, 2)) : err_none();
+    database_end(old);
+    if (err.code != ERR_NONE) return err;
+    if (bytes.len <= STORE_SNAPSHOT_MIN) {
         return database_run(store,
                             database_bind(store, SQL_PUT_SNAPSHOT, "tibn", execution, seq, bytes));
     }
@@ -403,11 +409,34 @@ Err store_get_snapshot(Store *store, Str execution, Arena *arena, int64_t *seq, 
     return err;
 }
 
+Err store_put_page(Store *store, Str execution, int64_t owner, int64_t kind, int64_t page,
+                   Str bytes) {
+    StoreClaim *claim = NULL;
+    TRY(owner_check(store, execution, owner, &claim));
+    return database_run(store,
+                        database_bind(store, SQL_PUT_PAGE, "tiib", execution, kind, page, bytes));
+}
+
+Err store_get_page(Store *store, Str execution, int64_t kind, int64_t page, Arena *arena,
+                   Str *bytes) {
+    bool has_row = false;
+    sqlite3_stmt *statement = database_bind(store, SQL_GET_PAGE, "tii", execution, kind, page);
+    TRY(database_step(store, statement, &has_row));
+    if (!has_row) {
+        return err_make(ERR_STORE, "execution '" STR_FMT "': page %lld of its snapshot is missing",
+                        STR_ARG(execution), (long long)page);
+    }
+    *bytes = str_dup(arena, database_bytes(statement, 0));
+    database_end(statement);
+    return err_none();
+}
+
 static Err delete_rows(Store *store, Str id) {
     static const char *const DELETES[] = {
-        "DELETE FROM event WHERE execution = ?1",    "DELETE FROM taskrun WHERE execution = ?1",
-        "DELETE FROM snapshot WHERE execution = ?1", "DELETE FROM command WHERE execution = ?1",
-        "DELETE FROM owner WHERE execution = ?1",    "DELETE FROM execution WHERE id = ?1",
+        "DELETE FROM page WHERE execution = ?1",    "DELETE FROM event WHERE execution = ?1",
+        "DELETE FROM taskrun WHERE execution = ?1", "DELETE FROM snapshot WHERE execution = ?1",
+        "DELETE FROM command WHERE execution = ?1", "DELETE FROM owner WHERE execution = ?1",
+        "DELETE FROM execution WHERE id = ?1",
     };
     TRY(blob_drop(store, id));
     for (size_t i = 0; i < COUNT(DELETES); i++) {

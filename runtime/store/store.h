@@ -54,6 +54,9 @@ MUST_CHECK Err store_sync_fd(Store *store, int fd, const char *name);  // fdatas
 
 MUST_CHECK Err store_begin(Store *store);
 MUST_CHECK Err store_commit(Store *store);
+// What is read between the two is of one moment. Not within a transaction.
+MUST_CHECK Err store_begin_reading(Store *store);
+void store_end_reading(Store *store);
 void store_rollback(Store *store);
 // True where another connection has committed since the last call (and at the first one): when to
 // look for commands. Costs microseconds.
@@ -125,6 +128,12 @@ MUST_CHECK Err store_drop_taskrun(Store *store, int64_t owner, Str execution, St
 MUST_CHECK Err store_widen(Store *store);
 MUST_CHECK Err store_put_snapshot(Store *store, Str execution, int64_t owner, int64_t seq,
                                   Str bytes);
+
+// Pages that go with snapshots: written once, read when somebody looks. `kind` and `page` name one.
+MUST_CHECK Err store_put_page(Store *store, Str execution, int64_t owner, int64_t kind,
+                              int64_t page, Str bytes);
+MUST_CHECK Err store_get_page(Store *store, Str execution, int64_t kind, int64_t page, Arena *arena,
+                              Str *bytes);
 
 // Calls `each` in order for the events behind `after`; its error ends the reading and is returned.
 // The chain of hashes is checked: ERR_STORE names the first row that does not fit.

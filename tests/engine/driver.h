@@ -18,6 +18,12 @@ typedef struct Logged {
 
 typedef enum Step { STEP_ANSWER, STEP_STARTED, STEP_COMMAND, STEP_JUMP, STEP_ECHO } Step;
 
+typedef struct KeptPage {
+    EnginePageKind kind;
+    uint32_t page;
+    Str bytes;
+} KeptPage;
+
 typedef struct Pending {
     Action action;
     Step step;
@@ -50,6 +56,10 @@ typedef struct Driver {
     bool is_finished;
     bool answers_unknown;  // RECOVER: sometimes UNKNOWN
     bool compacts;         // between turns
+    bool saves;            // between turns: who takes over goes on from the last head
+    LIST_OF(KeptPage) pages;
+    Str head;
+    uint32_t head_at;  // so many events are in it
     void (*on_decision)(struct Driver *driver, const Event *event);
     void (*on_restart)(struct Driver *driver);  // by a command at a time
     void *self;
@@ -85,9 +95,8 @@ static inline void driver_apply(Driver *driver, Event event) {
     engine_apply(driver->engine, &event);
 }
 
-static inline Engine *driver_refold(const Driver *driver) {
-    Engine *engine = engine_new(&driver->flow->plan);
-    for (uint32_t i = 0; i < driver->log.count; i++) {
+static inline void driver_fold(const Driver *driver, Engine *engine, uint32_t first) {
+    for (uint32_t i = first; i < driver->log.count; i++) {
         Arena scratch = {0};
         Event event;
         Err err =
@@ -98,6 +107,11 @@ static inline Engine *driver_refold(const Driver *driver) {
         engine_apply(engine, &event);
         arena_release(&scratch);
     }
+}
+
+static inline Engine *driver_refold(const Driver *driver) {
+    Engine *engine = engine_new(&driver->flow->plan);
+    driver_fold(driver, engine, 0);
     return engine;
 }
 
@@ -107,6 +121,61 @@ static inline Str driver_snapshot(const Engine *engine, Arena *arena) {
     Str text = buffer_to_str(&bytes, arena);
     buffer_release(&bytes);
     return text;
+}
+
+// --- heads and pages ----------------------------------------------------------------------------
+
+static inline KeptPage *driver_page(const Driver *driver, EnginePageKind kind, uint32_t page) {
+    for (uint32_t i = 0; i < driver->pages.count; i++) {
+        KeptPage *kept = &driver->pages.items[i];
+        if (kept->kind == kind && kept->page == page) return kept;
+    }
+    return NULL;
+}
+
+static inline Err driver_write_page(void *self, EnginePageKind kind, uint32_t page, Str bytes) {
+    Driver *driver = self;
+    KeptPage *kept = driver_page(driver, kind, page);
+    if (kept == NULL) kept = LIST_ADD(&driver->arena, &driver->pages, KeptPage);
+    *kept = (KeptPage){kind, page, str_dup(&driver->arena, bytes)};
+    return err_none();
+}
+
+static inline Err driver_read_page(void *self, EnginePageKind kind, uint32_t page, Arena *arena,
+                                   Str *out) {
+    const KeptPage *kept = driver_page(self, kind, page);
+    if (kept == NULL) return err_make(ERR_STORE, "page %u was never written", page);
+    *out = str_dup(arena, kept->bytes);
+    return err_none();
+}
+
+static inline EngineKeeper driver_keeper(Driver *driver) {
+    return (EngineKeeper){driver_write_page, driver_read_page, driver};
+}
+
+static inline void driver_save(Driver *driver) {
+    EngineKeeper keeper = driver_keeper(driver);
+    Buffer head = {0};
+    engine_keep_in(driver->engine, &keeper);
+    Err err = engine_save(driver->engine, &head);
+    if (err.code != ERR_NONE) driver->error = "an engine cannot be saved";
+    driver->head = buffer_to_str(&head, &driver->arena);
+    driver->head_at = driver->log.count;
+    buffer_release(&head);
+}
+
+// As a process does that takes over: the last head, and what is behind it.
+static inline Engine *driver_take_over(Driver *driver) {
+    if (driver->head_at == 0) return driver_refold(driver);
+    EngineKeeper keeper = driver_keeper(driver);
+    Engine *engine = NULL;
+    Err err = engine_restore(&driver->flow->plan, driver->head, &keeper, &engine);
+    if (err.code != ERR_NONE) {
+        driver->error = "a head cannot be read";
+        return driver_refold(driver);
+    }
+    driver_fold(driver, engine, driver->head_at);
+    return engine;
 }
 
 // --- actions become pending answers -------------------------------------------------------------
@@ -497,10 +566,12 @@ static inline uint32_t driver_earliest(const Driver *driver) {
 // The world goes on: what it works on keeps its due time.
 static inline void driver_crash(Driver *driver, bool calls_recover) {
     driver->crashes++;
-    Engine *engine = driver_refold(driver);
+    Engine *engine = driver_take_over(driver);
     Str live = driver_snapshot(driver->engine, &driver->arena);
     Str folded = driver_snapshot(engine, &driver->arena);
     if (!str_eq(live, folded)) driver->error = "the refold differs from the live engine";
+    engine_free(engine);
+    engine = driver_take_over(driver);  // without what a look at the other one fetched
     engine_free(driver->engine);
     driver->engine = engine;
     Pending *old = driver->pending.items;
@@ -522,8 +593,12 @@ static inline void driver_crash(Driver *driver, bool calls_recover) {
             *LIST_ADD(&driver->arena, &driver->pending, Pending) = old[i];
         } else if (found == NULL) {
             // What nobody waits for any more is not asked for again; its answer may still come.
+            // Neither is the execution that would follow one that was killed meanwhile.
             ActionKind kind = old[i].action.kind;
-            if (kind == ACTION_TIMER || kind == ACTION_EVAL || kind == ACTION_FLOW_OUTPUTS) {
+            bool is_unwanted =
+                kind == ACTION_SPAWN_RETRY && state_is_terminal(engine_state(engine));
+            if (kind == ACTION_TIMER || kind == ACTION_EVAL || kind == ACTION_FLOW_OUTPUTS ||
+                is_unwanted) {
                 *LIST_ADD(&driver->arena, &driver->pending, Pending) = old[i];
                 continue;
             }
@@ -592,6 +667,7 @@ static inline void driver_run(Driver *driver) {
         }
         driver_perform(driver, next);
         driver_turn(driver);
+        if ((driver->compacts || driver->saves) && turns % 3 == 0) driver_save(driver);
         if (driver->compacts && turns % 3 == 0) engine_compact(&driver->engine);
     }
 }

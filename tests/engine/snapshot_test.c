@@ -36,7 +36,7 @@ static void a_restored_engine_ends_the_same(void **state) {
         Engine *engine = driver_refold(&half);
         Str bytes = driver_snapshot(engine, &f->driver.arena);
         engine_free(engine);
-        assert_ok(engine_restore(&f->flow.plan, bytes, &engine));
+        assert_ok(engine_restore(&f->flow.plan, bytes, NULL, &engine));
         assert_str_equal(driver_snapshot(engine, &f->driver.arena), bytes);
         assert_int_equal(engine_last_seq(engine), part);
         for (uint32_t i = part; i < events; i++) {
@@ -60,7 +60,7 @@ static void damaged_bytes_are_refused_or_harmless(void **state) {
     Str bytes = driver_snapshot(f->driver.engine, &f->driver.arena);
     Engine *engine = NULL;
     for (size_t len = 0; len < bytes.len; len++) {
-        Err err = engine_restore(&f->flow.plan, str_slice(bytes, 0, len), &engine);
+        Err err = engine_restore(&f->flow.plan, str_slice(bytes, 0, len), NULL, &engine);
         assert_int_equal(err.code, ERR_INPUT);
         assert_null(engine);
     }
@@ -68,7 +68,7 @@ static void damaged_bytes_are_refused_or_harmless(void **state) {
     for (size_t i = 0; i < bytes.len * 8; i += 3) {
         memcpy(copy, bytes.ptr, bytes.len);
         copy[i / 8] = (char)(copy[i / 8] ^ 1 << (i % 8));
-        Err err = engine_restore(&f->flow.plan, (Str){copy, bytes.len}, &engine);
+        Err err = engine_restore(&f->flow.plan, (Str){copy, bytes.len}, NULL, &engine);
         if (err.code != ERR_NONE) continue;
         // What was accepted can be looked at and driven.
         Arena arena = {0};
@@ -96,7 +96,7 @@ static void a_snapshot_of_another_flow_is_refused(void **state) {
     add_task(&other, &other.root->body, "b");
     flow_build(&other);
     Engine *engine = NULL;
-    Err err = engine_restore(&other.plan, bytes, &engine);
+    Err err = engine_restore(&other.plan, bytes, NULL, &engine);
     assert_int_equal(err.code, ERR_INPUT);
     flow_release(&other);
 }
@@ -158,11 +158,134 @@ static void a_compaction_frees_what_was_dropped(void **state) {
     assert_str_equal(driver_runs(&f->driver), STR("until SUCCESS, a SUCCESS"));
 }
 
+// --- pages --------------------------------------------------------------------------------------
+
+enum { VALUES = 1500 };
+
+// A loop of effect-free tasks that waits for a person behind its last iteration, or in it.
+static void make_loop(Fixture *f, Buffer *values, bool waits_inside) {
+    buffer_add_char(values, '[');
+    for (int i = 0; i < VALUES; i++) buffer_printf(values, "%s%d", i > 0 ? "," : "", i);
+    buffer_add(values, STR("]\0"));
+    Item *loop = item_add(&f->flow, &f->flow.root->body, NODE_FOREACH, "each");
+    loop->a = LEAF(values->ptr);
+    loop->limit = 1;
+    add_task(&f->flow, &loop->body, "a")->flags = NODE_PURE;
+    ItemList *list = waits_inside ? &loop->body : &f->flow.root->body;
+    Item *pause = item_add(&f->flow, list, NODE_PAUSE, "ask");
+    pause->a = CONSTANT("{}");
+    begin(f);
+    for (int i = 0; i + 1 < VALUES && waits_inside; i++) {
+        run_on(f);
+        assert_ok(driver_tell(&f->driver, (Command){.kind = COMMAND_RESUME}));
+    }
+    run_on(f);
+    assert_state(f, STATE_PAUSED);
+}
+
+static uint32_t reads;
+
+static Err count_read(void *self, EnginePageKind kind, uint32_t page, Arena *arena, Str *out) {
+    reads++;
+    return driver_read_page(self, kind, page, arena, out);
+}
+
+static Engine *take_over(Fixture *f) {
+    EngineKeeper keeper = driver_keeper(&f->driver);
+    keeper.read = count_read;
+    reads = 0;
+    Engine *engine = NULL;
+    assert_ok(engine_restore(&f->flow.plan, f->driver.head, &keeper, &engine));
+    return engine;
+}
+
+static void who_goes_on_reads_no_page(void **state) {
+    for (int waits_inside = 0; waits_inside < 2; waits_inside++) {
+        Fixture *f = *state;
+        Buffer values = {0};
+        make_loop(f, &values, waits_inside == 1);
+        Str whole = driver_snapshot(f->driver.engine, &f->driver.arena);
+        driver_save(&f->driver);
+        assert_true(f->driver.pages.count > 2 * VALUES / 256 - 4);
+        assert_true(2 * f->driver.head.len < whole.len);
+        engine_free(f->driver.engine);
+        f->driver.engine = take_over(f);
+        assert_ok(driver_tell(&f->driver, (Command){.kind = COMMAND_RESUME}));
+        run_on(f);
+        assert_state(f, STATE_SUCCESS);
+        assert_int_equal(reads, 0);
+        assert_true(engine_memory(f->driver.engine) < 1 << 20);
+        assert_int_equal(engine_run_count(f->driver.engine),
+                         2 + VALUES + waits_inside * (VALUES - 1));
+        assert_true(reads > 0);
+        buffer_release(&values);
+        teardown(state);
+        setup(state);
+    }
+}
+
+static void who_looks_finds_what_was(void **state) {
+    Fixture *f = *state;
+    Buffer values = {0};
+    make_loop(f, &values, false);
+    Str before = driver_snapshot(f->driver.engine, &f->driver.arena);
+    driver_save(&f->driver);
+    Engine *engine = take_over(f);
+    Str value = STR("700");
+    TaskRunView view;
+    assert_int_equal(engine_find_run(engine, STR("a"), &value, 1, &view), LOOKUP_FOUND);
+    assert_int_equal(view.iteration, 700);
+    assert_str_equal(value_map_get_text(*view.outputs, STR("from"), STR("")), STR("a"));
+    assert_true(str_eq(driver_snapshot(engine, &f->driver.arena), before));
+    engine_free(engine);
+    buffer_release(&values);
+}
+
+static void a_page_is_written_once(void **state) {
+    Fixture *f = *state;
+    Buffer values = {0};
+    make_loop(f, &values, false);
+    driver_save(&f->driver);
+    uint32_t pages = f->driver.pages.count;
+    for (uint32_t i = 0; i < pages; i++) f->driver.pages.items[i].bytes = (Str){0};
+    driver_save(&f->driver);
+    assert_int_equal(f->driver.pages.count, pages);
+    for (uint32_t i = 0; i < pages; i++) assert_int_equal(f->driver.pages.items[i].bytes.len, 0);
+    buffer_release(&values);
+}
+
+static void a_damaged_page_is_a_fault(void **state) {
+    Fixture *f = *state;
+    Buffer values = {0};
+    make_loop(f, &values, false);
+    driver_save(&f->driver);
+    for (int is_gone = 0; is_gone < 2; is_gone++) {
+        KeptPage *page = &f->driver.pages.items[1];
+        if (is_gone == 0) ((char *)page->bytes.ptr)[page->bytes.len / 2] ^= 1;
+        if (is_gone == 1) page->page = 99;
+        Engine *engine = take_over(f);
+        assert_null(engine_fault(engine));
+        engine_fetch(engine);
+        assert_string_equal(engine_fault(engine), is_gone == 1
+                                                      ? "page 2 was never written"
+                                                      : "page 2 of its snapshot is damaged");
+        engine_free(engine);
+    }
+    buffer_release(&values);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(a_restored_engine_ends_the_same),       TEST(damaged_bytes_are_refused_or_harmless),
-        TEST(a_snapshot_of_another_flow_is_refused), TEST(events_of_another_flow_set_a_fault),
-        TEST(events_out_of_order_set_a_fault),       TEST(a_compaction_frees_what_was_dropped),
+        TEST(a_restored_engine_ends_the_same),
+        TEST(damaged_bytes_are_refused_or_harmless),
+        TEST(a_snapshot_of_another_flow_is_refused),
+        TEST(events_of_another_flow_set_a_fault),
+        TEST(events_out_of_order_set_a_fault),
+        TEST(a_compaction_frees_what_was_dropped),
+        TEST(who_goes_on_reads_no_page),
+        TEST(who_looks_finds_what_was),
+        TEST(a_page_is_written_once),
+        TEST(a_damaged_page_is_a_fault),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,7 +102,8 @@ def find_compile_commands():
     commands = {}
     for entry in json.loads((flowtest.BUILD / "compile_commands.json").read_text()):
         path = Path(entry["file"])
-        if path.parent.name == "engine" and path.parent.parent.name == "runtime":
+        is_ours = "ENGINE_PAGE=" in entry["command"]  # compiled as the simulation has it
+        if is_ours and path.parent.name == "engine" and path.parent.parent.name == "runtime":
             commands[path.name] = entry["command"]
     return commands
 

@@ -63,12 +63,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     Buffer snapshot = {0};
     engine_snapshot(engine, &snapshot);
     Engine *restored = NULL;
-    Err err = engine_restore(&flow.plan, buffer_str(&snapshot), &restored);
+    Err err = engine_restore(&flow.plan, buffer_str(&snapshot), NULL, &restored);
     if (err.code == ERR_NONE) take_turn(restored, now);
     engine_free(restored);
     engine_compact(&engine);
     engine_free(engine);
-    err = engine_restore(&flow.plan, (Str){(const char *)bytes, size}, &restored);
+    err = engine_restore(&flow.plan, (Str){(const char *)bytes, size}, NULL, &restored);
     if (err.code == ERR_NONE) take_turn(restored, now);
     engine_free(restored);
     buffer_release(&snapshot);

@@ -70,6 +70,24 @@ def give(name, text):
     return f"  - id: {name}\n    type: {RETURN}\n    format: {json.dumps(text)}\n"
 
 
+def test_a_snapshot_keeps_what_was_measured():
+    with world() as folder:
+        it = World(folder)
+        body = f"      - id: value\n        type: {RETURN}\n        format: \"{{{{ taskrun.value }}}}\"\n"
+        artifact = it.compile(give("first", "measured") + "  - id: each\n    type: io.kestra.plugin.core.flow.ForEach\n"
+                              f"    values: \"{{{{ range(1, 4000) }}}}\"\n    tasks:\n{body}"
+                              f"  - id: ask\n    type: {PAUSE}\n" + give("last", "{{ outputs.value['17'].value }}"))
+        paused = json.loads(it.flowrun("run", artifact, "--id", "one", check=50).stdout)
+        ended = json.loads(it.flowrun("resume", "one", check=0).stdout)
+        metrics = {run["id"]: run["metrics"] for run in paused["taskRunList"]}
+        assert sum(1 for run in metrics if metrics[run]) > 4000
+        again = {run["id"]: run["metrics"] for run in ended["taskRunList"] if run["taskId"] not in ("ask", "last")}
+        assert all(metrics[run] == again[run] for run in again) and len(again) == 4002
+        assert [run["outputs"]["value"] for run in ended["taskRunList"] if run["taskId"] == "last"] == ["17"]
+        shown = json.loads(it.flowrun("show", "one", check=0).stdout)
+        assert shown["taskRunList"] == ended["taskRunList"]
+
+
 def test_lines_of_a_loop_say_which_iteration():
     with world() as folder:
         it = World(folder)

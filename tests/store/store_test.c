@@ -1,6 +1,7 @@
 // store_test.c - what is committed is there, what is not is not, and nobody writes for another.
 #include "support/test.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -191,6 +192,57 @@ static void a_large_body_is_a_file_and_comes_back(void **state) {
     assert_ok(store_events(world->store, STR("e1"), 1, count_event, world));
     assert_int_equal(world->visited, 1);
     buffer_release(&body);
+}
+
+static int count_files(const char *folder) {
+    DIR *entries = opendir(folder);
+    int count = 0;
+    while (entries != NULL && readdir(entries) != NULL) count++;
+    if (entries != NULL) closedir(entries);
+    return count - 2;
+}
+
+static void a_snapshot_takes_the_place_of_the_one_before(void **state) {
+    World *world = *state;
+    char blobs[160];
+    snprintf(blobs, sizeof blobs, "%s/blobs", world->state);
+    Buffer body = {0};
+    buffer_add_repeat(&body, 'x', 2 << 20);
+    write_one(world, STR("e1"));
+    for (int i = 0; i < 3; i++) {
+        body.ptr[0] = (char)('a' + i);
+        assert_ok(store_begin(world->store));
+        assert_ok(store_put_snapshot(world->store, STR("e1"), world->owner, 1, buffer_str(&body)));
+        if (i == 1) {
+            store_rollback(world->store);
+        } else {
+            assert_ok(store_commit(world->store));
+        }
+    }
+    Str bytes = {0};
+    int64_t seq = 0;
+    assert_ok(store_get_snapshot(world->store, STR("e1"), &world->arena, &seq, &bytes));
+    assert_true(str_eq(bytes, buffer_str(&body)));
+    assert_int_equal(count_files(blobs), 2);  // and what was rolled back, which nobody names
+    buffer_release(&body);
+}
+
+static void a_page_comes_back_and_goes_with_its_execution(void **state) {
+    World *world = *state;
+    write_one(world, STR("e1"));
+    assert_ok(store_begin(world->store));
+    assert_ok(store_put_page(world->store, STR("e1"), world->owner, 0, 7, STR("old")));
+    assert_ok(store_put_page(world->store, STR("e1"), world->owner, 0, 7, STR("seven")));
+    assert_ok(store_commit(world->store));
+    Str bytes = {0};
+    assert_ok(store_get_page(world->store, STR("e1"), 0, 7, &world->arena, &bytes));
+    assert_str_equal(bytes, STR("seven"));
+    Err err = store_get_page(world->store, STR("e1"), 1, 7, &world->arena, &bytes);
+    assert_int_equal(err.code, ERR_STORE);
+    store_release(world->store, STR("e1"), world->owner);
+    assert_ok(store_delete_execution(world->store, STR("e1")));
+    err = store_get_page(world->store, STR("e1"), 0, 7, &world->arena, &bytes);
+    assert_int_equal(err.code, ERR_STORE);
 }
 
 static void deleting_an_execution_removes_its_blobs(void **state) {
@@ -466,7 +518,7 @@ static void a_newer_schema_is_refused_with_the_version_it_needs(void **state) {
     World *world = *state;
     store_close(world->store);
     world->store = NULL;
-    execute(world, "UPDATE meta SET value = '9.9.9' WHERE key = 'needs'; PRAGMA user_version = 2");
+    execute(world, "UPDATE meta SET value = '9.9.9' WHERE key = 'needs'; PRAGMA user_version = 99");
     Err err = open_store(world, false);
     assert_int_equal(err.code, ERR_REFUSED);
     assert_non_null(strstr(err.text, "9.9.9"));
@@ -552,6 +604,8 @@ int main(void) {
         TEST(a_changed_event_breaks_the_chain),
         TEST(a_removed_event_breaks_the_chain),
         TEST(a_large_body_is_a_file_and_comes_back),
+        TEST(a_snapshot_takes_the_place_of_the_one_before),
+        TEST(a_page_comes_back_and_goes_with_its_execution),
         TEST(deleting_an_execution_removes_its_blobs),
         TEST(a_prefix_finds_the_only_execution_it_fits),
         TEST(the_newest_execution_is_listed_first),
