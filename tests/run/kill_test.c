@@ -3,12 +3,16 @@
 //
 // The seam of the store counts the points; a child process ends itself at the n-th. What was under
 // way with an intent and no result is unknown: the execution pauses, is resolved as `retry`, and
-// ends the same.
+// ends the same. In the same way the n-th commit or sync fails once (a broken disk), or all from
+// the n-th on do (a full one): the process says so and ends, and another goes on.
 #include "run/build.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { FAILED_BY_STORE = 98 };
 
 typedef struct World {
     char folder[64];
@@ -17,18 +21,25 @@ typedef struct World {
     const Clock *clock;
 } World;
 
+typedef enum Harm { HARM_KILL, HARM_FAIL_ONCE, HARM_FULL_DISK } Harm;
+
 typedef struct Killer {
     long countdown;  // 0: never
     long seen;
+    Harm harm;
 } Killer;
 
 static int at_point(void *self, StorePoint point, const char *file) {
-    (void)point;
     (void)file;
     Killer *killer = self;
+    bool may_fail = point == STORE_BEFORE_COMMIT || point == STORE_BEFORE_SYNC;
+    if (killer->harm != HARM_KILL && !may_fail) return 0;
     killer->seen++;
-    if (killer->countdown != 0 && killer->seen == killer->countdown) raise(SIGKILL);
-    return 0;
+    if (killer->countdown <= 0 || killer->seen < killer->countdown) return 0;
+    if (killer->harm == HARM_FULL_DISK) return ENOSPC;
+    if (killer->seen > killer->countdown) return 0;
+    if (killer->harm == HARM_KILL) raise(SIGKILL);
+    return EIO;
 }
 
 // --- the flow -----------------------------------------------------------------------------------
@@ -120,37 +131,45 @@ static Err open_execution(World *world, Runtime *runtime, Execution **out) {
 }
 
 // Runs or resumes to the end; writes the description to the result file; ends with the status.
-static void child(World *world, long kill_at) {
-    Killer killer = {.countdown = kill_at};
+static void child(World *world, Harm harm, long kill_at) {
+    Killer killer = {.countdown = kill_at, .harm = harm};
     StoreSeam seam;
     Runtime *runtime = NULL;
     Execution *execution = NULL;
     Err err = open_runtime(world, &killer, &seam, &runtime);
     if (err.code == ERR_NONE) err = open_execution(world, runtime, &execution);
     int status = 99;
+    bool is_whole = false;
     if (err.code == ERR_NONE) {
         RunEnd end = runtime_run(runtime, execution, RUN_TO_END, STATE_NONE, &err);
         status = run_exit_status(end, execution);
+        is_whole = err.code == ERR_NONE;
         Buffer text = {0};
         describe(execution_result(execution, 0, &world->arena), &text);
         Err written = file_write(world->result, buffer_str(&text), 0600);
         (void)written;
         buffer_release(&text);
     }
-    if (err.code != ERR_NONE) fprintf(stderr, "%s\n", err.text);
+    bool is_expected = harm != HARM_KILL && kill_at > 0 && err.code == ERR_STORE;
+    if (err.code != ERR_NONE && !is_expected) fprintf(stderr, "%s\n", err.text);
+    if (is_expected && !is_whole) status = FAILED_BY_STORE;
     runtime_free(runtime);
     if (kill_at < 0) status = (int)(killer.seen > 250 ? 250 : killer.seen);
     _exit(status);
 }
 
 // The status, or -1 where it was killed.
-static int in_child(World *world, long kill_at) {
+static int in_child_with(World *world, Harm harm, long kill_at) {
     fflush(NULL);
     pid_t pid = fork();
-    if (pid == 0) child(world, kill_at);
+    if (pid == 0) child(world, harm, kill_at);
     int status = 0;
     waitpid(pid, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int in_child(World *world, long kill_at) {
+    return in_child_with(world, HARM_KILL, kill_at);
 }
 
 // Resolves what is unknown as `retry`; gives how many.
@@ -265,7 +284,7 @@ static void some_bytes(void *self, void *out, size_t len) {
     clock_system()->random(clock_system()->self, out, len);
 }
 
-static void check_points(World *world, int step) {
+static void check_points(World *world, Harm harm, int step) {
     build_flow(world);
     start_anew(world);
     assert_int_equal(in_child(world, 0), 0);
@@ -274,13 +293,14 @@ static void check_points(World *world, int step) {
     snprintf(expected, sizeof expected, STR_FMT, STR_ARG(whole));
     check_journal(world, 0);
     start_anew(world);
-    int points = in_child(world, -1);
-    assert_true(points > 30);
+    int points = in_child_with(world, harm, -1);
+    assert_true(points > 15);
     int clean = 0;
     int unknown = 0;
     for (long at = 1; at <= points; at += step) {
         start_anew(world);
-        assert_int_equal(in_child(world, at), -1);
+        int ended = in_child_with(world, harm, at);
+        assert_int_equal(ended, harm == HARM_KILL ? -1 : FAILED_BY_STORE);
         int status = in_child(world, 0);
         int resolved = 0;
         if (status == 50) {
@@ -288,7 +308,7 @@ static void check_points(World *world, int step) {
             assert_true(resolved > 0);
             status = in_child(world, 0);
         }
-        if (status != 0) print_error("killed at point %ld of %d: status %d\n", at, points, status);
+        if (status != 0) print_error("harmed at point %ld of %d: status %d\n", at, points, status);
         assert_int_equal(status, 0);
         assert_str_equal(read_text(world, world->result), str_from(expected));
         check_journal(world, resolved);
@@ -299,7 +319,15 @@ static void check_points(World *world, int step) {
 }
 
 static void a_kill_at_any_point_ends_like_no_kill(void **state) {
-    check_points(*state, 1);
+    check_points(*state, HARM_KILL, 1);
+}
+
+static void a_commit_or_sync_that_fails_is_told_and_gone_on_behind(void **state) {
+    check_points(*state, HARM_FAIL_ONCE, 1);
+}
+
+static void a_disk_that_is_full_from_any_point_on_loses_nothing(void **state) {
+    check_points(*state, HARM_FULL_DISK, 1);
 }
 
 static void so_it_does_where_every_turn_is_cut_as_early_as_can_be(void **state) {
@@ -307,7 +335,7 @@ static void so_it_does_where_every_turn_is_cut_as_early_as_can_be(void **state) 
     int64_t now = 0;
     const Clock hasty = {wall_time, jumping_time, some_bytes, &now};
     world->clock = &hasty;
-    check_points(world, 3);
+    check_points(world, HARM_KILL, 3);
     world->clock = NULL;
 }
 
@@ -316,6 +344,8 @@ static void so_it_does_where_every_turn_is_cut_as_early_as_can_be(void **state) 
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_kill_at_any_point_ends_like_no_kill),
+        TEST(a_commit_or_sync_that_fails_is_told_and_gone_on_behind),
+        TEST(a_disk_that_is_full_from_any_point_on_loses_nothing),
         TEST(so_it_does_where_every_turn_is_cut_as_early_as_can_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
