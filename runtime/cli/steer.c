@@ -21,9 +21,9 @@ static const OptionSpec RESOLVE_OPTIONS[] = {
 };
 static const OptionSpec REPLAY_OPTIONS[] = {
     OPTION_INPUTS,
-    {"from",     0, "TASK", "from this task on"                },
-    {"artifact", 0, "FILE", "with another revision of the flow"},
-    {"check",    0, NULL,   "only say whether it can be done"  },
+    {"from",     0, "TASK", "from this task on"                                           },
+    {"artifact", 0, "FILE", "with another revision of the flow"                           },
+    {"check",    0, NULL,   "run nothing: compare what was decided with what would be now"},
     OPTION_SECRETS,
     OPTION_WAITING,
     OPTION_UNSIGNED,
@@ -414,6 +414,45 @@ static int kill_command(Cli *cli) {
 
 // --- replay -------------------------------------------------------------------------------------
 
+static void print_check(Cli *cli, const CheckReport *report) {
+    if (cli->is_json) {
+        Value map = value_map(&cli->arena);
+        value_map_set(&cli->arena, map, STR("version"), value_int(1));
+        value_map_set(&cli->arena, map, STR("events"), value_int(report->events));
+        value_map_set(&cli->arena, map, STR("decisions"), value_int(report->decisions));
+        value_map_set(&cli->arena, map, STR("differsAt"),
+                      report->seq == 0 ? value_null() : value_int(report->seq));
+        value_map_set(&cli->arena, map, STR("recorded"), value_text(report->recorded));
+        value_map_set(&cli->arena, map, STR("decided"), value_text(report->decided));
+        cli_print(cli, map);
+    } else if (report->seq == 0) {
+        cli_note(cli, "%lld events, %lld decisions: this flowrun decides the same",
+                 (long long)report->events, (long long)report->decisions);
+    } else {
+        static const Str nothing = {"nothing", sizeof "nothing" - 1};
+        Str recorded = report->recorded.len > 0 ? report->recorded : nothing;
+        Str decided = report->decided.len > 0 ? report->decided : nothing;
+        cli_note(cli,
+                 "event %lld differs\n  recorded: " STR_FMT "\n  this flowrun decides: " STR_FMT,
+                 (long long)report->seq, STR_ARG(recorded), STR_ARG(decided));
+    }
+}
+
+// The history as it is, and whether a replay from the task can be made of it.
+static int check_replay(Cli *cli, Target *target, const Command *command) {
+    Execution *execution = NULL;
+    Events events = {0};
+    CheckReport report;
+    Err err = execution_check(target->runtime, target->id, &cli->arena, &report);
+    if (err.code == ERR_NONE) err = execution_look(target->runtime, target->id, &execution);
+    if (err.code == ERR_NONE) {
+        err = engine_command(execution_engine(execution), command, &cli->arena, &events);
+    }
+    if (err.code == ERR_NONE) print_check(cli, &report);
+    int status = close_target(cli, target, err);
+    return status == STATUS_OK && report.seq != 0 ? STATUS_FAILED : status;
+}
+
 static int replay_with(Cli *cli, Target *target, const Artifact *artifact, Value inputs) {
     InputFault fault = {0};
     Execution *execution = NULL;
@@ -422,15 +461,7 @@ static int replay_with(Cli *cli, Target *target, const Artifact *artifact, Value
                        .new_id = run_new_id(clock_system(), &cli->arena),
                        .now_ms = clock_system()->wall_ms(clock_system()->self)};
     Err err = err_none();
-    if (cli_has(cli, "check")) {
-        Events events = {0};
-        err = execution_look(target->runtime, target->id, &execution);
-        if (err.code == ERR_NONE) {
-            err = engine_command(execution_engine(execution), &command, &cli->arena, &events);
-        }
-        if (err.code == ERR_NONE) cli_note(cli, "it can be replayed");
-        return close_target(cli, target, err);
-    }
+    if (cli_has(cli, "check")) return check_replay(cli, target, &command);
     err = execution_replay(target->runtime, target->id, &command, artifact, inputs, &cli->arena,
                            &fault, &execution);
     int status = STATUS_OK;

@@ -169,6 +169,8 @@ MUST_CHECK Err runtime_running(const Execution *execution, int64_t *count);
 
 Execution *execution_new(Runtime *runtime, Str id, const Artifact *artifact);
 void execution_free(Execution *execution);
+// With its artifact, and nothing of its history.
+MUST_CHECK Err execution_load(Runtime *runtime, Str id, Execution **out);
 MUST_CHECK Err execution_prepare(Execution *execution);  // machine, secrets, host
 // A new execution out of events that begin a history.
 MUST_CHECK Err execution_begin(Execution *execution, const Events *events);

@@ -573,7 +573,7 @@ static Err fold_events(Execution *execution) {
                     broken);
 }
 
-static Err load(Runtime *runtime, Str id, Execution **out) {
+Err execution_load(Runtime *runtime, Str id, Execution **out) {
     Arena scratch = {0};
     StoreExecution row;
     Str bytes = {0};
@@ -599,7 +599,7 @@ static Err load(Runtime *runtime, Str id, Execution **out) {
 }
 
 Err execution_look(Runtime *runtime, Str id, Execution **out) {
-    TRY(load(runtime, id, out));
+    TRY(execution_load(runtime, id, out));
     // Its owner may write meanwhile: pages have to be those of the head.
     Err err = store_begin_reading(runtime->store);
     if (err.code == ERR_NONE) {
@@ -643,7 +643,7 @@ static Err recover(Execution *execution) {
 }
 
 Err execution_adopt(Runtime *runtime, Str id, Execution **out) {
-    TRY(load(runtime, id, out));
+    TRY(execution_load(runtime, id, out));
     Err err = take_over(*out);
     if (err.code == ERR_NONE) err = recover(*out);
     if (err.code != ERR_NONE) {
@@ -700,7 +700,7 @@ static Err record(Execution *execution, const Events *events) {
 
 Err execution_record(Runtime *runtime, Str id, const Command *command) {
     Execution *execution = NULL;
-    TRY(load(runtime, id, &execution));
+    TRY(execution_load(runtime, id, &execution));
     Events events = {0};
     Err err = take_over(execution);
     if (err.code == ERR_NONE) {
@@ -713,7 +713,7 @@ Err execution_record(Runtime *runtime, Str id, const Command *command) {
 
 Err execution_record_labels(Runtime *runtime, Str id, Value labels) {
     Execution *execution = NULL;
-    TRY(load(runtime, id, &execution));
+    TRY(execution_load(runtime, id, &execution));
     Err err = take_over(execution);
     if (err.code == ERR_NONE) {
         Events events = {0};

@@ -150,6 +150,14 @@ MUST_CHECK Err execution_create(Runtime *runtime, const RunStart *start, Arena *
 MUST_CHECK Err execution_adopt(Runtime *runtime, Str id, Execution **out);
 // Folds it to look at, without taking it.
 MUST_CHECK Err execution_look(Runtime *runtime, Str id, Execution **out);
+// Folds what the world did in an execution again and compares each decision of its history with
+// what this engine decides.
+typedef struct CheckReport {
+    int64_t events, decisions;
+    int64_t seq;            // of the first that differs; 0: none does
+    Str recorded, decided;  // there; either may be empty: there was none
+} CheckReport;
+MUST_CHECK Err execution_check(Runtime *runtime, Str id, Arena *arena, CheckReport *out);
 // Takes it to write the outside events of one command and nothing else, then lets it go.
 MUST_CHECK Err execution_record(Runtime *runtime, Str id, const Command *command);
 // Adds labels the same way.
