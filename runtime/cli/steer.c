@@ -444,8 +444,9 @@ static int check_replay(Cli *cli, Target *target, const Command *command) {
     Events events = {0};
     CheckReport report;
     Err err = execution_check(target->runtime, target->id, &cli->arena, &report);
-    if (err.code == ERR_NONE) err = execution_look(target->runtime, target->id, &execution);
-    if (err.code == ERR_NONE) {
+    bool is_same = err.code == ERR_NONE && report.seq == 0;
+    if (is_same) err = execution_look(target->runtime, target->id, &execution);
+    if (is_same && err.code == ERR_NONE) {
         err = engine_command(execution_engine(execution), command, &cli->arena, &events);
     }
     if (err.code == ERR_NONE) print_check(cli, &report);

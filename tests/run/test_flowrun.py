@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -300,6 +301,25 @@ def test_restart_and_replay():
         assert replayed["id"] != "r1" and replayed["state"]["current"] == "SUCCESS"
         assert replayed["labels"]["system.replay"] == "true"
         it.flowrun("replay", "r1", "--check", check=0)
+
+
+def test_a_history_is_checked_decision_by_decision():
+    with world() as folder:
+        it = World(folder)
+        one = it.compile(give("one", "1") + shell("two", "exit 1") + give("three", "3"))
+        it.flowrun("run", one, "--id", "r1", check=1)
+        checked = json.loads(it.flowrun("replay", "r1", "--check", check=0).stdout)
+        assert checked["differsAt"] is None and checked["decisions"] > 4 and checked["events"] > checked["decisions"], checked
+        assert it.flowrun("replay", "r1", "--check", "--from", "none", check=2).stdout
+        # As if another flowrun had decided: the history of one revision under the plan of another.
+        other = it.compile(give("one", "1") + shell("two", "exit 1") + "    allowFailure: true\n" + give("three", "3"))
+        it.flowrun("run", other, "--id", "r2", check=0)
+        with sqlite3.connect(it.state / "store.db") as store:
+            store.execute("UPDATE execution SET artifact = (SELECT artifact FROM execution WHERE id = 'r2') WHERE id = 'r1'")
+        checked = json.loads(it.flowrun("replay", "r1", "--check", check=1).stdout)
+        assert checked["recorded"].startswith("TASKSTATE") and '"FAILED"' in checked["recorded"], checked
+        assert checked["decided"].startswith("TASKSTATE") and '"WARNING"' in checked["decided"], checked
+        assert "this flowrun decides: TASKSTATE" in it.flowrun("replay", "r1", "--check", as_json=False).stderr
 
 
 def test_labels_and_states_can_be_set():
