@@ -28,8 +28,12 @@ bool node_is_nothing(const Node *node) {
 int64_t node_milliseconds(const Node *node) {
     if (node_is_absent(node) || node->type != YAML_SCALAR) return 0;
     int64_t nanoseconds = 0;
-    if (duration_parse(node->text, true, &nanoseconds).code != ERR_NONE) return 0;
-    return nanoseconds / 1000000;
+    if (duration_parse(node->text, true, &nanoseconds).code == ERR_NONE) {
+        return nanoseconds / 1000000;
+    }
+    // A number of seconds that has more nanoseconds than can be counted.
+    const bool is_large = node->value.kind == VALUE_INT && node->value.as.integer > INT32_MAX;
+    return is_large ? INT64_MAX : 0;
 }
 
 static int64_t node_integer(const Node *node) {

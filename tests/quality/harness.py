@@ -1,6 +1,7 @@
 """harness.py - seeds faults into flows, runs `flowc check` over them, and says what was found, where, and with which advice."""
 
 import collections
+import difflib
 import json
 import os
 import random
@@ -113,6 +114,11 @@ def seed(flows, names, each, number):
             rng.shuffle(sites)
             out += [(name, flow, fault) for fault in sites[:each]]
     return out
+
+
+def difference(before, after):
+    """The lines that differ, a few of them."""
+    return list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0))[3:11]
 
 
 def line_of(text, at):
