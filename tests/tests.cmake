@@ -58,5 +58,6 @@ foreach(source ${script_tests})
     ENVIRONMENT "FLOW_SOURCE=${CMAKE_SOURCE_DIR};FLOW_BUILD=${CMAKE_BINARY_DIR};FLOWC=${CMAKE_BINARY_DIR}/bin/flowc;FLOWRUN=${CMAKE_BINARY_DIR}/bin/flowrun;PYTHONDONTWRITEBYTECODE=1")
 endforeach()
 # What judges by other programs' results, at their pace: not again with the sanitizers.
-set_tests_properties(components.docker components.docker_engine components.kestra PROPERTIES LABELS once)
+set_tests_properties(components.docker components.docker_engine components.kestra quality.judge PROPERTIES LABELS once)
+set_tests_properties(quality.judge PROPERTIES TIMEOUT 3000)
 include(tests/perf/perf.cmake)

@@ -227,11 +227,10 @@ void build_outputs(Builder *builder, const Node *list) {
 
 // --- triggers -----------------------------------------------------------------------------------
 
-static bool trigger_has(const void *self, Str name) {
+static const Node *trigger_value(const void *self, Str name) {
     const TriggerDecl *trigger = self;
     const Property *property = properties_find(&trigger->properties, name);
-    if (property != NULL) return !node_is_absent(property->node);
-    return !node_is_absent(node_get(trigger->node, name));
+    return property != NULL ? property->node : node_get(trigger->node, name);
 }
 
 static const Prop *newer_prop(Builder *builder, const TriggerDecl *trigger, Str name) {
@@ -277,7 +276,7 @@ static void trigger_properties(Builder *builder, TriggerDecl *trigger) {
     }
     if (trigger->type == NULL) return;
     Str owner = str_printf(builder->arena, "trigger '" STR_FMT "'", STR_ARG(trigger->id));
-    schema_missing(builder, &level, trigger->type_span, owner, trigger_has, trigger);
+    schema_missing(builder, &level, trigger->type_span, owner, trigger_value, trigger);
 }
 
 void build_triggers(Builder *builder, const Node *list) {

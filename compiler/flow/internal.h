@@ -72,7 +72,7 @@ void migrate_property(Builder *builder, const NodeEntry *entry, const Prop *prop
                       const Level *level, Diag *diag);
 void schema_known(Builder *builder, const NodeEntry *entry, const Prop *prop, const Level *level);
 void schema_missing(Builder *builder, const Level *level, Span at, Str owner,
-                    bool (*has)(const void *self, Str name), const void *self);
+                    const Node *(*find)(const void *self, Str name), const void *self);
 const Prop *level_prop(const Level *level, Str name);
 DiagLevel level_weight(const Level *level);  // of a finding there
 // Levels of a type; `is_versioned`: the task names another version of the plugin.

@@ -61,8 +61,18 @@ static void check_bool(const At *at) {
     diag_suggest(diag, nearest.name);
 }
 
+// An empty text where a value may be left out: the server takes it for none.
+static bool is_left_out(const At *at) {
+    if (at->node->text.len > 0 || (at->prop->flags & PROP_REQUIRED) != 0) return false;
+    diag_add(at->builder->diags, at->prop->type.kind == T_DURATION ? "E0501" : "E0512",
+             DIAG_WARNING, at->node->span, "'" STR_FMT "' is empty, which is the same as none",
+             STR_ARG(at->prop->name));
+    return true;
+}
+
 static void check_duration(const At *at) {
     const Node *node = at->node;
+    if (is_left_out(at)) return;
     if (node->resolved == YAML_SCALAR_INT || node->resolved == YAML_SCALAR_FLOAT) return;
     int64_t nanoseconds;
     if (duration_parse(node->text, true, &nanoseconds).code == ERR_NONE) return;
@@ -71,6 +81,10 @@ static void check_duration(const At *at) {
 }
 
 static void check_date(const At *at, const char *what) {
+    if (at->prop->mode == MODE_STATIC) {
+        // A number counts the days.
+        if (at->node->resolved == YAML_SCALAR_INT || is_left_out(at)) return;
+    }
     DateTime datetime;
     if (datetime_parse(at->node->text, &datetime).code == ERR_NONE) return;
     report(at, "E0512", what);
@@ -83,7 +97,7 @@ static void check_instant(const At *at) {
         check_date(at, what);
         return;
     }
-    if (at->node->resolved == YAML_SCALAR_INT) return;
+    if (at->node->resolved == YAML_SCALAR_INT || is_left_out(at)) return;
     enum { LEAST = sizeof "2025-01-31T08:30:00Z" - 1 };
     Instant instant;
     const Str text = at->node->text;

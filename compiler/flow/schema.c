@@ -372,8 +372,21 @@ void schema_known(Builder *builder, const NodeEntry *entry, const Prop *prop, co
     }
 }
 
+// `key:` without a value where any text will do.
+static bool is_empty_text(const Node *node, const Prop *prop) {
+    if (!node_is_nothing(node) || (prop->flags & PROP_NON_BLANK) != 0) return false;
+    if (prop->type.kind == T_STRING) return true;
+    if (prop->type.kind != T_ANY) return false;
+    bool is_text = prop->any_of_count == 0;
+    for (uint32_t i = 0; i < prop->any_of_count; i++) {
+        const PropType *type = &prop->any_of[i];
+        is_text = is_text || (type->kind == T_LIST && type->item->kind == T_STRING);
+    }
+    return is_text;
+}
+
 void schema_missing(Builder *builder, const Level *level, Span at, Str owner,
-                    bool (*has)(const void *self, Str name), const void *self) {
+                    const Node *(*find)(const void *self, Str name), const void *self) {
     if (builder->flow->has_holes) return;
     for (uint32_t i = 0; i < level->prop_count; i++) {
         const Prop *prop = &level->props[i];
@@ -384,11 +397,20 @@ void schema_missing(Builder *builder, const Level *level, Span at, Str owner,
                 ? 0
                 : targets & catalog_required_in(builder->catalog, level->name, prop->name);
         if (!is_required && due == 0) continue;
-        bool found = has(self, prop->name);
+        bool found = !node_is_absent(find(self, prop->name));
         for (uint32_t k = 0; k < prop->alias_count && !found; k++) {
-            found = has(self, prop->aliases[k]);
+            found = !node_is_absent(find(self, prop->aliases[k]));
         }
         if (found) continue;
+        if (is_required && is_empty_text(find(self, prop->name), prop)) {
+            Node *node = (Node *)find(self, prop->name);
+            node->resolved = YAML_SCALAR_TEXT;  // as the server reads it, and runs it
+            node->value = value_text((Str){0});
+            diag_add(builder->diags, "E0102", DIAG_WARNING, node->span,
+                     "property '" STR_FMT "' of " STR_FMT " has no value: it is an empty text",
+                     STR_ARG(prop->name), STR_ARG(owner));
+            continue;
+        }
         DiagLevel severity = level->is_certain && level->is_enforced ? DIAG_ERROR : DIAG_WARNING;
         Missing *missing = LIST_ADD(builder->arena, &builder->missing, Missing);
         missing->name = prop->name;
@@ -400,8 +422,8 @@ void schema_missing(Builder *builder, const Level *level, Span at, Str owner,
     }
 }
 
-static bool map_has(const void *self, Str name) {
-    return !node_is_absent(node_get(self, name));
+static const Node *map_value(const void *self, Str name) {
+    return node_get(self, name);
 }
 
 void schema_members(Builder *builder, const Node *map, const Level *level, const char *const *skip,
@@ -423,7 +445,7 @@ void schema_members(Builder *builder, const Node *map, const Level *level, const
     }
     Span at = map->entries.count > 0 && !map->is_flow ? map->entries.items[0].key->span : map->span;
     Str owner = str_printf(builder->arena, "'" STR_FMT "'", STR_ARG(level->name));
-    schema_missing(builder, level, at, owner, map_has, map);
+    schema_missing(builder, level, at, owner, map_value, map);
 }
 
 // --- types --------------------------------------------------------------------------------------

@@ -268,15 +268,11 @@ static void add_groups(Builder *builder, Task *task, const Property *property, H
     *LIST_ADD(builder->arena, &task->groups, TaskGroup *) = group;
 }
 
-static bool task_has(const void *self, Str name) {
+static const Node *task_value(const void *self, Str name) {
     const Task *task = self;
-    if (str_eq(name, STR("id")) || str_eq(name, STR("type"))) {
-        return !node_is_absent(node_get(task->node, name));
-    }
+    // Ids, types and child lists are no properties; whether a list is empty is a rule of its own.
     const Property *property = properties_find(&task->properties, name);
-    if (property != NULL) return !node_is_absent(property->node);
-    // Child lists are no properties; whether they are empty is a rule of its own.
-    return !node_is_absent(node_get(task->node, name));
+    return property != NULL ? property->node : node_get(task->node, name);
 }
 
 // Properties of which exactly one must be given.
@@ -287,7 +283,7 @@ static void check_choice(Builder *builder, const Task *task, const PropChoice *c
     for (uint32_t i = 0; i < choice->count; i++) {
         all = str_printf(builder->arena, STR_FMT "%s'" STR_FMT "'", STR_ARG(all),
                          i == 0 ? "" : ", ", STR_ARG(choice->names[i]));
-        if (!task_has(task, choice->names[i])) continue;
+        if (node_is_absent(task_value(task, choice->names[i]))) continue;
         const NodeEntry *entry = node_entry(task->node, choice->names[i]);
         if (entry != NULL && (last == NULL || entry->key->span.start > last->key->span.start)) {
             last = entry;
@@ -323,7 +319,7 @@ static void check_properties(Builder *builder, Task *task, const Level *level) {
                     : STR("a task");
     Span at = task->type_span.len > 0 ? task->type_span : task->id_span;
     if (at.len == 0) at = task->node->span;
-    schema_missing(builder, level, at, owner, task_has, task);
+    schema_missing(builder, level, at, owner, task_value, task);
     for (uint32_t i = 0; i < task->type->exactly_one_count; i++) {
         check_choice(builder, task, &task->type->exactly_one[i]);
     }

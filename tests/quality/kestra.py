@@ -241,7 +241,8 @@ class Case(Subject):
         super().__init__("", name, text)
         self.group, self.unbroken = group, unbroken
         self.shown = self.reason = None
-        self.is_reached = True
+        self.is_reached, self.is_left_out = True, False
+        self.reached = set()
 
     @property
     def cell(self):
@@ -292,6 +293,7 @@ def other_values(flows, each, number):
     seen = collections.Counter()
     flows = list(flows)
     random.Random(number).shuffle(flows)
+    flows.sort(key=lambda flow: "type: FILE" in flow.text)  # those that can be started come first
     for flow in flows:
         for prop in flow.props:
             lines = flow.entry(prop)

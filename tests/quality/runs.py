@@ -24,6 +24,7 @@ ENDED = ("SUCCESS", "FAILED", "KILLED", "WARNING", "CANCELLED", "SKIPPED", "RETR
 PATIENCE = 12  # seconds for a run; some wait for a person, and none needs longer
 WORKERS = 4
 NO_END = "the execution does not end"
+RENDERER = "renderer: "
 
 VALUES = {"STRING": "text", "INT": "3", "FLOAT": "1.5", "BOOL": "true", "BOOLEAN": "true", "DATE": "2026-01-01", "TIME": "10:00:00",
           "DATETIME": "2026-01-01T10:00:00Z", "DURATION": "PT1S", "JSON": '{"a": 1}', "YAML": "a: 1", "URI": "https://example.com",
@@ -95,6 +96,13 @@ def runnable(text, url, failing=()):
     return re.sub(r"https?://[\w.-]+(:\d+)?", url, text)
 
 
+def values_behind(flow, expression):
+    """The default of the input that an expression names."""
+    found = re.fullmatch(r"\{\{ *inputs\.(\w+) *\}\}", str(expression))
+    rows = [row for row in flow["inputs"] if isinstance(row, dict) and found and row.get("id") == found.group(1)]
+    return rows[0].get("defaults") if rows else None
+
+
 def inputs_of(text):
     """A value for each input that has none."""
     try:
@@ -106,6 +114,10 @@ def inputs_of(text):
         if not isinstance(row, dict) or "defaults" in row or row.get("required") is False:
             continue
         kind = row.get("type")
+        if kind in ("SELECT", "MULTISELECT") and row.get("expression"):
+            row = {**row, "values": values_behind(read, row["expression"])}
+        if kind == "STRING" and "http" in str(row.get("validator")):
+            kind = "URI"
         if kind in ("SELECT", "ENUM", "MULTISELECT") and isinstance(row.get("values"), list) and row["values"]:
             value = str(row["values"][0])
             out[str(row.get("id"))] = value if kind != "MULTISELECT" else json.dumps([value])
@@ -242,9 +254,13 @@ def scalars(text):
     return out
 
 
-def context_of(template):
-    """A value for each name of a template."""
+LEAVES = ["1", ["1"], 1, {"a": "1"}, '{"a": "1", "status": "ok"}', "2026-01-01T10:00:00Z", True]
+
+
+def context_of(template, leaf):
+    """A value for each name of a template, the same for all."""
     out = {}
+    template = re.sub(r"\[[A-Za-z][\w.]*\]", "['1']", template)  # a name within brackets has the value 1
     for match in re.finditer(r"(?<![\w.'\"|])([A-Za-z_]\w*)((?:\.\w+|\[['\"][\w.-]+['\"]\])+)(?!\w*\()", template):
         parts = [match.group(1)] + re.findall(r"\w[\w-]*", match.group(2))
         at = out
@@ -253,7 +269,7 @@ def context_of(template):
             if not isinstance(at, dict):
                 break
         else:
-            at.setdefault(parts[-1], "1")
+            at.setdefault(parts[-1], "1" if parts[0] in ("taskrun", "parent", "parents") else leaf)
     return out
 
 
@@ -269,11 +285,14 @@ def show_rendered(kestra, cases):
                     break
     batch = []
     for index, (_, whole, broken) in enumerate(asked):
-        names = context_of(whole)
-        batch += [{"id": f"{index}-{kind}", "expr": text, "mode": "string", "vars": names} for kind, text in (("a", whole), ("b", broken))]
+        for leaf in LEAVES:
+            names = context_of(whole, leaf)
+            batch += [{"id": str(index), "expr": text, "mode": "string", "vars": names} for text in (whole, broken)]
     if not batch:
         return
-    _, answers = kestra.request("POST", "/oracle/render", json.dumps(batch).encode(), "application/json")
-    for (case, _, _), before, after in zip(asked, answers[::2], answers[1::2]):
-        if "error" in after and "error" not in before:
-            case.shown = "renderer: " + plain((after["error"] or [""])[-1])
+    _, answers = kestra.request("POST", "/oracle/render", json.dumps(batch).encode(), "application/json", timeout=600)
+    for index in range(0, len(answers), 2):
+        before, after = answers[index:index + 2]
+        case = asked[int(before["id"])][0]
+        if "error" in after and "error" not in before and not case.shown:
+            case.shown = RENDERER + plain((after["error"] or [""])[-1])
