@@ -41,7 +41,9 @@ static int encode_json(lua_State *L) {
     if (value_map_get_bool(options, STR("canonical"), false)) style = JSON_CANONICAL;
     bool drops = value_map_get_bool(options, STR("drop_nulls"), false);
     if (value_has_secret(value)) {  // in clear only where the handle goes
-        leaf_push_value(L, make_call(&task->call, STR("toJson"), value));
+        Value args = value_list(&task->call);
+        value_list_add(&task->call, args, value);
+        leaf_push_value(L, make_call(&task->call, STR("toJson"), args));
         return 1;
     }
     Buffer text = {0};
@@ -384,7 +386,9 @@ static int encode_base64(lua_State *L) {
     if (value.kind == VALUE_SECRET) {
         if (is_url)
             return luaL_error(L, "base64.encode: a secret goes in the standard alphabet only");
-        leaf_push_value(L, make_call(&task->call, STR("base64encode"), value));
+        Value args = value_list(&task->call);
+        value_list_add(&task->call, args, value);
+        leaf_push_value(L, make_call(&task->call, STR("base64encode"), args));
         return 1;
     }
     Buffer text = {0};

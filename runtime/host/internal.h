@@ -190,7 +190,8 @@ Value mask_value(HostTask *task, Value value, Arena *arena);
 // True for a handle, or a text with a registered secret in it.
 bool holds_secret(HostTask *task, Value value);
 Value make_concat(Arena *arena, Value parts);
-Value make_call(Arena *arena, Str filter, Value input);
+// A filter of the language over a list of its input and its arguments, which may hold secrets.
+Value make_call(Arena *arena, Str filter, Value args);
 // A plain value under a name of ours, as a secret.
 Value make_secret(Host *host, Str name, Str plain, Arena *arena);
 

@@ -280,6 +280,18 @@ static int api_hide(lua_State *L) {
     return 1;
 }
 
+// filter(name, secret, …): what a filter of the language makes of a handle, as a handle.
+static int api_filter(lua_State *L) {
+    HostTask *task = call_begin(L);
+    Value args = value_list(&task->call);
+    Str name = str_dup(&task->call, check_text(L, 1, "name of a filter"));
+    for (int i = 2; i <= lua_gettop(L); i++) {
+        value_list_add(&task->call, args, check_value(L, i, &task->call, "argument"));
+    }
+    leaf_push_value(L, make_call(&task->call, name, args));
+    return 1;
+}
+
 // --- key-value ----------------------------------------------------------------------------------
 
 static Str kv_namespace(lua_State *L, int index, const HostTask *task) {
@@ -428,6 +440,7 @@ void add_state_functions(lua_State *L) {
         {"random",     api_random    },
         {"uuid",       api_uuid      },
         {"secret",     api_secret    },
+        {"filter",     api_filter    },
         {"hide",       api_hide      },
         {"duration",   api_duration  },
         {"date",       api_date      },

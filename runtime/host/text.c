@@ -62,10 +62,8 @@ Value make_concat(Arena *arena, Value parts) {
     return make_recipe(arena, recipe);
 }
 
-Value make_call(Arena *arena, Str filter, Value input) {
+Value make_call(Arena *arena, Str filter, Value args) {
     Value recipe = value_map(arena);
-    Value args = value_list(arena);
-    value_list_add(arena, args, input);
     value_map_set(arena, recipe, STR("op"), value_text(STR("call")));
     value_map_set(arena, recipe, STR("filter"), value_text(filter));
     value_map_set(arena, recipe, STR("args"), args);
