@@ -5,6 +5,7 @@
 // encrypted for age keys. A MAC over all values in the order of the document, encrypted too, says
 // that none was added, taken away or put back.
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/codec.h"
@@ -63,13 +64,38 @@ static Err open_text(const Sops *sops, Str text, Str path, Str *plain) {
     return err;
 }
 
+// The shortest digits that give the number again, without an exponent: 1e21 has 22 of them.
+static void hash_float(Sops *sops, double number) {
+    char text[40];
+    for (int precision = 0; precision <= 16; precision++) {
+        snprintf(text, sizeof text, "%.*e", precision, number);
+        if (strtod(text, NULL) == number) break;
+    }
+    const char *mark = strchr(text, 'e');
+    if (mark == NULL) return;  // not a number, and then not in a document either
+    long exponent = strtol(mark + 1, NULL, 10);
+    if (text[0] == '-') buffer_add_char(&sops->hashed, '-');
+    long place = 0;  // of the next digit, counted from the first
+    if (exponent < 0) {
+        buffer_add(&sops->hashed, STR("0."));
+        buffer_add_repeat(&sops->hashed, '0', (size_t)(-exponent - 1));
+    }
+    for (const char *at = text; at < mark; at++) {
+        if (*at < '0' || *at > '9') continue;
+        if (exponent >= 0 && place == exponent + 1) buffer_add_char(&sops->hashed, '.');
+        buffer_add_char(&sops->hashed, *at);
+        place++;
+    }
+    if (place <= exponent) buffer_add_repeat(&sops->hashed, '0', (size_t)(exponent + 1 - place));
+}
+
 // As SOPS writes a value that it left in clear.
 static void hash_clear(Sops *sops, Value value) {
     if (sops->mac_only_encrypted || value.kind == VALUE_NULL) return;
     if (value.kind == VALUE_BOOL) {
         buffer_add(&sops->hashed, value.as.boolean ? STR("True") : STR("False"));
-    } else if (value.kind == VALUE_FLOAT && value.as.real == (double)(int64_t)value.as.real) {
-        buffer_printf(&sops->hashed, "%.0f", value.as.real);
+    } else if (value.kind == VALUE_FLOAT) {
+        hash_float(sops, value.as.real);
     } else {
         value_print(&sops->hashed, value);
     }

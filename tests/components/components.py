@@ -23,6 +23,7 @@ import flowtest
 FOLDER = flowtest.CACHE / "components"
 TOFU = FOLDER / "tofu-1.12.6"
 APISERVER = FOLDER / "kube-apiserver-1.33.13"
+SOPS = FOLDER / "sops/bin/sops"
 MOTO = FOLDER / "moto/bin/moto_server"
 
 

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "components"))
+from components import SOPS, need
 from flows import World, task, world
 import flowtest
 import yaml
@@ -214,6 +216,56 @@ def test_a_document_of_sops_that_was_changed_is_refused():
         assert "has no MAC" in said(without_mac)
         assert "age recipient" in said(other_key)
         assert said(lambda d: None, 0) == hash_of("value of a")
+
+
+# --- SOPS, by the tool itself -------------------------------------------------------------------
+
+
+def by_tool(folder, keys, document, form, rule=None):
+    """What the sops program makes of a document; `rule` is more of its creation rule."""
+    need(SOPS, "sops")
+    place = Path(folder) / "tool"
+    place.mkdir(exist_ok=True)
+    (place / ".sops.yaml").write_text(json.dumps({"creation_rules": [{"age": keys.recipient, **(rule or {})}]}))
+    text = "# a comment\n" + yaml.safe_dump(document, sort_keys=False, allow_unicode=True) if form == "yaml" else json.dumps(document)
+    (place / f"plain.{form}").write_text(text)
+    return flowtest.run([SOPS, "encrypt", f"plain.{form}"], check=0, cwd=place).stdout
+
+
+BY_TOOL = {**DOCUMENT, "LINES": "one\ntwo\n", "LETTERS": "é😀 ", "EMPTY": "", "LARGE": 1e30, "SMALL": 1.25e-7, "WHOLE": 1e21, "MINUS": -3,
+           "NEGATIVE": -0.001, "DEEP": [{"x": ["y", {"z": 1}]}], "OFF": False}
+
+
+def test_files_of_the_sops_program_are_opened():
+    """With everything encrypted, by a pattern, by what is left in clear, and with a MAC of encrypted values only."""
+    with world() as folder:
+        it = World(folder)
+        keys, other = Keys(folder), Keys(folder, "other.txt")
+        env = {"SOPS_AGE_KEY": keys.text}
+        rules = [{}, {"encrypted_regex": "^(A|B|LIST)$"}, {"unencrypted_regex": "^(PORT|LARGE|SMALL|WHOLE|NEGATIVE)$"},
+                 {"mac_only_encrypted": True, "unencrypted_suffix": "_unencrypted"}, {"age": f"{other.recipient},{keys.recipient}"}]
+        for form in ("yaml", "json"):
+            for rule in rules:
+                path = secrets_file(folder, by_tool(folder, keys, BY_TOOL, form, rule), "s." + form)
+                wants = {"A": "value of a", "PORT": "5432", "LETTERS": "é😀 ", "LINES": "one\ntwo\n", "B": "of the company", "ON": "true",
+                         "NOTE_unencrypted": "clear text"}
+                for name, want in list(wants.items())[:None if flowtest.MODE == "long" else 3]:
+                    assert reveal(it, path, env, name=name) == hash_of(want), (form, rule, name)
+
+
+def test_what_the_sops_program_changes_and_others_must_not():
+    with world() as folder:
+        it = World(folder)
+        keys, new = Keys(folder), Keys(folder, "new.txt")
+        path = secrets_file(folder, by_tool(folder, keys, BY_TOOL, "yaml", {"unencrypted_regex": "^SMALL$"}), "s.yaml")
+        tool = {"SOPS_AGE_KEY": keys.text}
+        flowtest.run([SOPS, "set", path, '["A"]', '"another value"'], check=0, env=tool)
+        flowtest.run([SOPS, "rotate", "-i", "--add-age", new.recipient, "--rm-age", keys.recipient, path], check=0, env=tool)
+        path.chmod(0o600)
+        assert reveal(it, path, {"SOPS_AGE_KEY": new.text}) == hash_of("another value")
+        assert "none of the age keys" in reveal(it, path, {"SOPS_AGE_KEY": keys.text}, status=2)
+        path.write_text(path.read_text().replace("1.25e-07", "1.26e-07"))
+        assert "MAC does not fit" in reveal(it, path, {"SOPS_AGE_KEY": new.text}, status=2)
 
 
 # --- folders ------------------------------------------------------------------------------------
