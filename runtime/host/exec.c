@@ -17,6 +17,8 @@
 
 #define OUTPUT_OF_KEPT "vars"  // in its folder
 
+enum { LAST_ERROR_MAX = 500 };
+
 typedef struct ExecStream {
     Exec *exec;
     ProcStream kind;
@@ -41,6 +43,7 @@ struct Exec {
     int callback_ref;
     bool has_callback;
     Buffer scratch;
+    Buffer last_error;  // the last line of standard error
     bool is_planned;
     Kept *kept;  // a process that outlives this one
     // Of a container instead of a process.
@@ -182,6 +185,10 @@ static void on_line(void *self, Str line, unsigned flags) {
     if (exec->markers && is_marker(line, flags)) {
         take_marker(exec, str_slice(line, 2, line.len - 2));
         return;
+    }
+    if (stream->kind == PROC_STDERR && line.len > 0) {
+        buffer_clear(&exec->last_error);
+        buffer_add(&exec->last_error, str_slice(line, 0, LAST_ERROR_MAX));
     }
     bool is_known = exec->skip > 0;
     if (is_known) exec->skip--;
@@ -350,7 +357,9 @@ static void exec_release(Wait *wait) {
         mask_stream_release(&exec->streams[i].mask);
         lines_release(&exec->streams[i].lines);
     }
+    if (exec->output_file.len > 0 && wait->task->kept.len == 0) unlink(exec->output_file.ptr);
     buffer_release(&exec->scratch);
+    buffer_release(&exec->last_error);
     if (exec->collected.len > 0) wipe(exec->collected.ptr, exec->collected.len);
     buffer_release(&exec->collected);
     lua_State *L = wait->task->host->L;
@@ -366,6 +375,10 @@ static int exec_finish(lua_State *L, Wait *wait) {
     if (exec->end.signal != 0) {
         lua_pushinteger(L, exec->end.signal);
         lua_setfield(L, -2, "signal");
+    }
+    if (exec->last_error.len > 0) {
+        push_str(L, buffer_str(&exec->last_error));
+        lua_setfield(L, -2, "last_error");
     }
     leaf_push_value(L, exec->vars);
     lua_setfield(L, -2, "vars");
@@ -580,7 +593,6 @@ static Err start_kept(Exec *exec, Procs *procs, const ProcStart *process, Str fo
     value_map_set(arena, checkpoint, STR("kept"), value_text(path_name(folder)));
     value_map_set(arena, checkpoint, STR("logged"), value_int(logged));
     TRY(callbacks->checkpoint(callbacks->self, task, checkpoint));
-    task->kept = str_dup(&task->arena, folder);
     KeepStart start = {.process = *process,
                        .folder = str_to_c(arena, folder),
                        .grace_ms = exec->grace_ms,
@@ -661,6 +673,7 @@ static Err start_process(Exec *exec, Value fields) {
     Str folder_of_kept = {0};
     if (is_kept(exec, fields)) {
         TRY(kept_folder(exec, arena, &folder_of_kept));
+        task->kept = str_dup(&task->arena, folder_of_kept);
         exec->output_file = path_join(arena, folder_of_kept, STR(OUTPUT_OF_KEPT));
         TRY(output_file_empty(exec->output_file, arena));
     } else if (exec->markers && exec->collect < 0) {

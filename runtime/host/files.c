@@ -32,7 +32,9 @@ static Err check_path(Str path) {
     }
     while (str_split(&rest, '/', &part)) {
         if (str_eq(part, STR(".."))) {
-            return err_make(ERR_INPUT, "the path '" STR_FMT "' leaves its folder", STR_ARG(path));
+            return err_make(ERR_INPUT,
+                            "the path '" STR_FMT "' leaves its folder: give one without '..'",
+                            STR_ARG(path));
         }
     }
     return err_none();
@@ -57,7 +59,10 @@ Err open_beneath(int folder, Str path, int flags, mode_t mode, int *out) {
         return err_none();
     }
     if (errno == EXDEV) {
-        return err_make(ERR_INPUT, "the path '" STR_FMT "' leaves its folder", STR_ARG(path));
+        return err_make(ERR_INPUT,
+                        "the path '" STR_FMT "' leaves its folder: it leads through a link to "
+                        "somewhere else",
+                        STR_ARG(path));
     }
     if (errno == ENOSYS) {
         return err_make(ERR_UNSUPPORTED, "this kernel cannot confine paths (Linux 5.6 is needed)");
@@ -269,7 +274,9 @@ static Err relative(const HostTask *task, Str path, Str *out) {
         *out = str_slice(path, folder.len + 1, path.len);
         return err_none();
     }
-    return err_make(ERR_INPUT, "the path '" STR_FMT "' is outside of the working directory",
+    return err_make(ERR_INPUT,
+                    "the path '" STR_FMT "' is outside of the working directory: give one that is "
+                    "relative to it",
                     STR_ARG(path));
 }
 

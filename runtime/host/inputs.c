@@ -57,7 +57,8 @@ Err write_input_files(HostTask *task, Value files, Arena *arena) {
         const ValueMember *member = &files.as.map->members[i];
         Err err = write_input(task, member->key, member->value, arena);
         if (err.code != ERR_NONE) {
-            return err_wrap(err, "input file '" STR_FMT "'", STR_ARG(member->key));
+            return err_wrap(err, "input file '" STR_FMT "' cannot be written",
+                            STR_ARG(member->key));
         }
     }
     return err_none();
@@ -220,6 +221,18 @@ static void assume_outputs(const HostTask *task, Value globs, Arena *arena, Valu
     }
 }
 
+static Err check_glob(Str glob) {
+    Str rest = glob, part = {0};
+    while (str_split(&rest, '/', &part)) {
+        if (!str_eq(part, STR(".."))) continue;
+        return err_make(ERR_INPUT,
+                        "the output files '" STR_FMT "' are outside of the working directory: "
+                        "write them below it, or copy them there in the last command",
+                        STR_ARG(glob));
+    }
+    return err_none();
+}
+
 Err store_output_files(HostTask *task, Value globs, Arena *arena, Value *out) {
     *out = value_map(arena);
     if (globs.kind == VALUE_TEXT) {
@@ -231,6 +244,10 @@ Err store_output_files(HostTask *task, Value globs, Arena *arena, Value *out) {
     if (is_planning(task)) {
         assume_outputs(task, globs, arena, *out);
         return err_none();
+    }
+    for (uint32_t i = 0; i < globs.as.list->count; i++) {
+        Value glob = globs.as.list->items[i];
+        if (glob.kind == VALUE_TEXT) TRY(check_glob(glob.as.text));
     }
     Value paths = {0};
     TRY(workdir_walk(task, arena, &paths));

@@ -31,6 +31,7 @@ void log_flush(Execution *execution) {
     if (execution->log_lines.len == 0 || execution->log == NULL) return;
     Err err = log_file_add(execution->log, buffer_str(&execution->log_lines));
     buffer_clear(&execution->log_lines);
+    execution->log_retry = 0;
     if (err.code != ERR_NONE) runtime_fail(execution->runtime, err);
 }
 
@@ -44,6 +45,16 @@ static Str line_head(Attempt *attempt, const LogLine *line) {
         attempt->head_level = line->level;
     }
     return buffer_str(&attempt->head);
+}
+
+void log_flush_soon(Execution *execution) {
+    if (execution->log_lines.len == 0 || execution->log == NULL) return;
+    if (execution->log_lines.len < execution->log_retry) return;
+    Err err = log_file_add(execution->log, buffer_str(&execution->log_lines));
+    bool may_wait = err.code == ERR_STORE && execution->log_lines.len < LOG_WAITING;
+    if (err.code != ERR_NONE && !may_wait) runtime_fail(execution->runtime, err);
+    execution->log_retry = may_wait ? execution->log_lines.len + LOG_PENDING : 0;
+    if (!may_wait) buffer_clear(&execution->log_lines);
 }
 
 static void add_line(Execution *execution, Attempt *attempt, const LogLine *line) {
@@ -66,7 +77,7 @@ static void add_line(Execution *execution, Attempt *attempt, const LogLine *line
             buffer_release(&attempt->log);
         }
     }
-    if (execution->log_lines.len >= LOG_PENDING) log_flush(execution);
+    if (execution->log_lines.len >= LOG_PENDING) log_flush_soon(execution);
 }
 
 // Those of the attempt that the file has.

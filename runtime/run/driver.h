@@ -12,6 +12,7 @@ enum {
     SNAPSHOT_EVENTS = 10000,  // events between two snapshots
     LOG_IN_ENDED = 4 << 10,   // so much of an attempt's log travels in its ENDED
     LOG_PENDING = 64 << 10,   // lines are written to the file at the latest then
+    LOG_WAITING = 1 << 20,    // so many bytes wait for space on a full disk
     POLL_MS = 100,            // how often commands of other processes are looked for
     DEPTH_MAX = 32,           // subflows in subflows
     COMPACT_BYTES = 8 << 20,  // engine memory worth a compaction
@@ -115,6 +116,7 @@ struct Execution {
     LIST_OF(Timer) timers;
     LogFile *log;
     Buffer log_lines;  // not written yet
+    size_t log_retry;  // bytes from which on the full disk is tried again; 0: it is not full
     bool log_needs_sync;
     int64_t command_number;  // of the last command that was taken
     bool drops_commands;
@@ -271,6 +273,8 @@ void attempt_free_all(Execution *execution);
 Value run_mask_value(Execution *execution, Value value, Arena *arena);
 Str run_mask_text(Execution *execution, Str text, Arena *arena);
 void log_flush(Execution *execution);
+// The same, but where the disk is full it waits: what fills it may go with a working directory.
+void log_flush_soon(Execution *execution);
 // A line of a task run that has no attempt of its own.
 void run_log(Execution *execution, const TaskRunView *view, LogLevel level, Str message);
 MUST_CHECK Err log_repair(Execution *execution, const Event *event);

@@ -400,7 +400,7 @@ static bool should_end(const Runtime *runtime, RunUntil until, State state, RunE
 
 static void round_ended(Runtime *runtime) {
     const RunObserver *observer = &runtime->options.observer;
-    for (Execution *at = runtime->executions; at != NULL; at = at->next) log_flush(at);
+    for (Execution *at = runtime->executions; at != NULL; at = at->next) log_flush_soon(at);
     if (observer->flush != NULL) observer->flush(observer->self);
 }
 

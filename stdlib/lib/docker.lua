@@ -432,7 +432,7 @@ end
 -- A stop of the task, by its checkpoint: of this run, or of one that a crash ended. The container may
 -- be about to be made, so one that is not there yet is looked for again.
 function docker.kill(host, last)
-    local at = last and last.checkpoint
+    local at = last and last.checkpoint ~= host.null and last.checkpoint or nil
     local name = at and at.container
     if name == nil then return end
     local engine = host.runner({ runner = { host = at.host ~= host.null and at.host or nil },

@@ -116,13 +116,27 @@ local function collect_files(props, host)
     return host.map(files)
 end
 
-local function failure(code, host, spec)
+-- What shells and the system mean by a code, and what to do.
+local MEANINGS = {
+    [126] = "a program could not be executed; give it the right to ('chmod +x'), or name its interpreter",
+    [137] = "it was ended by SIGKILL from outside: by somebody, or because memory ran out",
+    [139] = "a program crashed (SIGSEGV)",
+    [143] = "it was ended by SIGTERM from outside",
+}
+
+local function failure(result, host, spec)
+    local code, in_container = result.code, result.runner ~= nil
     local message = "Command failed with exit code " .. code
-    if code == 127 and spec.program ~= nil and host.which(spec.program) == nil then
-        message = message .. ": '" .. spec.program .. "' is not on the PATH of this host; "
-            .. "install it, or run the task in a container"
+    if MEANINGS[code] ~= nil then return message .. ": " .. MEANINGS[code] end
+    if code ~= 127 then return message end
+    local remedy = in_container and "use an image that has it"
+        or "install it, or run the task in a container"
+    if spec.program ~= nil and not in_container and host.which(spec.program) == nil then
+        return message .. ": '" .. spec.program .. "' is not on the PATH of this host; " .. remedy
     end
-    return message
+    local said = result.last_error and host.re.find("([^\\s:]+): (?:command )?not found", result.last_error)
+    if said == nil then return message .. ": a program was not found; " .. remedy end
+    return message .. ": the program '" .. said[2] .. "' was not found; " .. remedy
 end
 
 local function write_files(host, files)
@@ -212,7 +226,7 @@ function script.finish(props, host, spec, result)
         for path, uri in pairs(more) do files[path] = uri end
     end
     if not spec.is_bare then host.outputs({ outputFiles = files }) end
-    if result.code ~= 0 then host.fail(failure(result.code, host, spec)) end
+    if result.code ~= 0 then host.fail(failure(result, host, spec)) end
     if is_warning then host.fail("some results are warnings", { state = "WARNING" }) end
     return {}
 end

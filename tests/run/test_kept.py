@@ -273,6 +273,7 @@ def test_a_timeout_ends_a_kept_child():
         process = world.begin()
         assert json.loads(process.communicate()[0])["state"]["current"] == "FAILED"
         world.check_nobody_writes()
+        assert '"WARN"' not in world.flowrun("logs").stdout
 
 
 def test_a_keeper_that_is_killed_makes_the_outcome_unknown():
