@@ -58,7 +58,7 @@ step "packages"
 need_packages $packages_build $packages_test || exit 1
 if [ "$mode" != fast ]; then
     need_packages $packages_more || note_failure "installing packages"
-    tests/diag/fetch_schemas.sh >/dev/null 2>&1 || echo "schemas of the report formats cannot be fetched; their tests are skipped"
+    tests/diag/fetch_schemas.sh "$([ "$mode" = long ] && echo tools)" >/dev/null 2>&1 || echo "schemas of the report formats cannot be fetched; their tests are skipped"
 fi
 
 step "build with gcc, release"

@@ -132,11 +132,20 @@ static void add_result(Buffer *out, const Diag *diag, const Sources *sources, ui
     add_fixes(out, sources, diag);
 }
 
+static Str first_paragraph(Str text) {
+    const size_t end = str_find(text, STR("\n\n"), 0);
+    return str_trim(end == STR_NOT_FOUND ? text : str_slice(text, 0, end));
+}
+
 static void add_rule(Buffer *out, const DiagCode *row) {
     buffer_printf(out, "{\"id\":\"%s\",\"name\":\"%s\",\"shortDescription\":", row->code,
                   row->name);
     add_message(out, str_from(row->what));
-    if (row->explain != NULL && row->explain[0] != '\0') {
+    // GitHub shows a rule by its full description, and refuses one without.
+    const bool has_explanation = row->explain != NULL && row->explain[0] != '\0';
+    buffer_add(out, STR(",\"fullDescription\":"));
+    add_message(out, first_paragraph(str_from(has_explanation ? row->explain : row->what)));
+    if (has_explanation) {
         buffer_add(out, STR(",\"help\":{\"text\":"));
         buffer_add_json(out, str_from(row->explain));
         buffer_add(out, STR(",\"markdown\":"));

@@ -1,6 +1,8 @@
 #!/bin/sh
-# fetch_schemas.sh - the schemas that others wrote for the formats of `flowc check`: SARIF 2.1.0 from
-# a validator's package, JUnit's from a test runner's sources, and a reader of the latter. They go to
+# fetch_schemas.sh - what others wrote that judges the formats of `flowc check`: the schema of SARIF
+# 2.1.0 from a validator's package, JUnit's from a test runner's sources, a reader of the latter, and
+# the library by which actions of GitHub write their commands. With `tools` also the validator of
+# SARIF with GitHub's rules and a converter from SARIF to GitLab's report, 300 MB. They go to
 # ${FLOW_CACHE:-~/.cache/flowc}/schemas; test_formats.py skips what is not there.
 set -eu
 folder=${FLOW_CACHE:-$HOME/.cache/flowc}/schemas
@@ -20,3 +22,12 @@ if [ ! -f "$folder/junit-10.xsd" ]; then
 fi
 [ -d "$folder/python/xmlschema" ] || python3 -m pip install -q --root-user-action=ignore --upgrade --target "$folder/python" xmlschema==4.3.2
 [ -d "$folder/python/jsonschema" ] || python3 -m pip install -q --root-user-action=ignore --upgrade --target "$folder/python" jsonschema
+[ -d "$folder/node_modules/@actions/core" ] || npm install --silent --no-audit --no-fund --prefix "$folder" @actions/core@1.11.1 > /dev/null
+[ "${1:-}" = tools ] || exit 0
+if [ ! -d "$folder/multitool" ]; then
+    npm pack --silent @microsoft/sarif-multitool-linux@5.7.0 > /dev/null
+    tar xzf microsoft-sarif-multitool-linux-5.7.0.tgz
+    chmod +x package/Sarif.Multitool
+    mv package "$folder/multitool"
+fi
+[ -d "$folder/sarif-tools/sarif" ] || python3 -m pip install -q --root-user-action=ignore --target "$folder/sarif-tools" sarif-tools==3.0.5

@@ -1,11 +1,14 @@
 """The reports of flowc check for services: SARIF, GitHub, GitLab, JUnit.
 
-SARIF and JUnit are judged by schemas of others (fetch_schemas.sh). For GitHub's commands and GitLab's report there is no
-schema to be had, so their structure is judged here as the services document it.
+Each is judged by what others wrote (fetch_schemas.sh): SARIF by its schema and, in a long run, by its validator with GitHub's rules; JUnit by
+the schema of a test runner; commands of GitHub by the library that actions write them with; GitLab's report, in a long run, by what a
+converter makes of our SARIF. The structure of the last two is judged here besides, as the services document it.
 """
 
 import json
+import os
 import re
+import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -95,6 +98,47 @@ def test_sarif_satisfies_the_schema_of_the_standard():
     assert list(validator.iter_errors(broken))
 
 
+def need_tool(path):
+    if flowtest.MODE != "long":
+        flowtest.skip("it takes seconds: FLOW_TEST_MODE=long")
+    if not path.exists():
+        flowtest.skip(f"{path} is not there; 'tests/diag/fetch_schemas.sh tools' fetches it (a long run does)")
+    return path
+
+
+def test_sarif_satisfies_the_validator_with_the_rules_of_github():
+    tool = need_tool(SCHEMAS / "multitool" / "Sarif.Multitool")
+
+    def judge(text):
+        with flowtest.temporary() as folder:
+            log, out = Path(folder) / "log.sarif", Path(folder) / "out.sarif"
+            log.write_text(text)
+            flowtest.run([tool, "validate", log, "-o", out, "--log", "ForceOverwrite", "--rule-kind", "Sarif;Gh", "--level", "Error;Warning;Note",
+                          "--kind", "Fail;Open;Review"], check=0, timeout=120)
+            results = [r for run in json.loads(out.read_text(encoding="utf-8-sig"))["runs"] for r in run.get("results", [])]
+        assert results, "the validator, which always has a note, says nothing"
+        return [(r["ruleId"], r["message"]) for r in results if r.get("level") == "error"]
+
+    text = report("sarif")
+    assert judge(text) == []
+    assert judge(text.replace('"fullDescription"', '"ohneDescription"'))
+
+
+def test_gitlab_report_is_what_a_converter_makes_of_sarif():
+    folder = need_tool(SCHEMAS / "sarif-tools")
+    with flowtest.temporary() as work:
+        log, out = Path(work) / "log.sarif", Path(work) / "out.json"
+        log.write_text(report("sarif"))
+        env = dict(os.environ, PYTHONPATH=str(folder))
+        subprocess.run([sys.executable, "-m", "sarif", "codeclimate", log, "-o", out], env=env, check=True, capture_output=True, timeout=120)
+        theirs = json.loads(out.read_text())
+    ours = json.loads(report("gitlab"))
+    place = lambda e: (unquote(e["location"]["path"]), e["location"]["lines"]["begin"], e["check_name"])
+    assert sorted(map(place, theirs)) == sorted(map(place, ours))
+    # Beyond those two, the converter's keys are of the format ours descends from.
+    assert all(set(e) - {"type", "categories"} <= set(o) for e, o in zip(theirs, ours))
+
+
 def test_junit_is_xml_with_a_case_per_finding():
     root = ElementTree.fromstring(report("junit").encode())
     expected = findings()
@@ -145,6 +189,32 @@ def test_github_commands_are_one_line_each_and_keep_specials():
         assert properties["title"] == f"{finding['code']} {finding['rule']}"
         assert unescape(match[3]).startswith(finding["message"])
     assert report("github", clean(), status=0) == ""
+
+
+ISSUE_COMMANDS = """
+const core = require('@actions/core');
+const write = { error: core.error, warning: core.warning, notice: core.notice };
+for (const [kind, text, where] of JSON.parse(require('fs').readFileSync(0, 'utf8'))) write[kind](text, where);
+"""
+
+
+def test_github_commands_are_those_of_the_library_of_actions():
+    if not (SCHEMAS / "node_modules" / "@actions" / "core").exists():
+        flowtest.skip("@actions/core is not there; tests/diag/fetch_schemas.sh fetches it")
+    lines = report("github").splitlines()
+    asked = []
+    for line in lines:
+        match = re.fullmatch(r"::(\w+) ([^:]*)::(.*)", line)
+        where = {k: unescape(v) for k, v in (p.split("=", 1) for p in match[2].split(","))}
+        asked.append((match[1], unescape(match[3]), {"title": where["title"], "file": where["file"], "startLine": int(where["line"]),
+                                                     "endLine": int(where["endLine"]),
+                                                     "startColumn": int(where["col"]),
+                                                     "endColumn": int(where["endColumn"])}))
+    done = subprocess.run(["node", "-e", ISSUE_COMMANDS], input=json.dumps(asked), cwd=SCHEMAS, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    # The order of properties is free.
+    parts = lambda line: (line.split(" ", 1)[0], sorted(re.match(r"::\w+ ([^:]*)::", line)[1].split(",")), line.split("::", 2)[2])
+    assert [parts(l) for l in done.stdout.splitlines()] == [parts(l) for l in lines]
 
 
 def test_gitlab_entries_have_what_the_service_asks_for():
