@@ -28,6 +28,7 @@ typedef struct Site {
     const Property *property;  // of a task or trigger; NULL elsewhere
     const Prop *schema;        // of the innermost known property; NULL: unknown
     Str path;                  // "commands[0]", "headers.Authorization"
+    bool is_whole;             // the whole value of that property, no item or member of it
     bool is_static;            // the catalog says the text is not rendered
     bool is_loose;             // rendered with names of its own: unknown roots are not judged
     const Node *node;

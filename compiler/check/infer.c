@@ -180,10 +180,35 @@ static ExprType *infer_guarded(Env *env, Expr *expr) {
     return type;
 }
 
+// The tasks whose outputs an operand of `??` is, or one of them is.
+static void add_instead(Env *env, const Expr *expr) {
+    if (expr->kind == EXPR_BINARY &&
+        (expr->op == OP_COALESCE || expr->op == OP_COALESCE_UNDEFINED)) {
+        add_instead(env, expr->args.items[0].value);
+        add_instead(env, expr->args.items[1].value);
+        return;
+    }
+    while (expr->kind == EXPR_MEMBER || expr->kind == EXPR_INDEX) {
+        const Expr *base = expr->args.items[0].value;
+        const bool is_root = base->kind == EXPR_NAME && str_eq(base->text, STR("outputs"));
+        const Expr *key = expr->kind == EXPR_INDEX ? expr->args.items[1].value : expr;
+        if (is_root && (key == expr || key->kind == EXPR_TEXT)) {
+            const Task *task = flow_find_task(env->check->flow, key->text);
+            if (task != NULL && env->instead_count < COUNT(env->instead_of)) {
+                env->instead_of[env->instead_count++] = task;
+            }
+        }
+        expr = base;
+    }
+}
+
 // `a ?? b`, `a ??? b`.
 static ExprType *infer_coalesce(Env *env, Expr *expr) {
     ExprType *left = infer_guarded(env, expr->args.items[0].value);
+    const uint32_t instead_count = env->instead_count;
+    add_instead(env, expr->args.items[0].value);
     ExprType *right = infer(env, expr->args.items[1].value);
+    env->instead_count = instead_count;
     Arena *arena = env->check->arena;
     const Type *kept =
         expr->op == OP_COALESCE ? type_without_null(arena, left->typed.type) : left->typed.type;

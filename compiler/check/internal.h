@@ -48,6 +48,9 @@ typedef struct Env {
     bool is_asked;    // `is defined`: whether it exists is the question
     bool is_base;     // the name is asked for a member at once
     bool is_in_arm;   // evaluated only where a condition says so
+    // `outputs.a.x ?? outputs.b.y`: while the right side is looked at, the tasks of the left one.
+    const Task *instead_of[8];
+    uint32_t instead_count;
     uint32_t depth;
 } Env;
 

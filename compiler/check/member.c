@@ -299,6 +299,30 @@ static bool reader_knows(const Env *env, const Task *writer) {
     return false;
 }
 
+// `outputs.a.x ?? outputs.b.y` where a and b stand in the branches of one If or Switch, and there
+// is no other: the last one runs where none of those before it did.
+static bool is_last_branch(const Env *env, const Task *writer) {
+    const Task *parent = writer->parent;
+    if (parent == NULL || env->instead_count == 0) return false;
+    if (writer->is_disabled || task_run_if(writer) != NULL) return false;
+    const bool is_if = task_is(parent, "flow.If");
+    if (!is_if && !task_is(parent, "flow.Switch")) return false;
+    bool is_looped = false;
+    if (order_of(parent, env->site->task, &is_looped) != ORDER_MUST) return false;
+    bool has_rest = false;  // a branch for all other values
+    for (uint32_t i = 0; i < parent->groups.count; i++) {
+        const TaskGroup *group = parent->groups.items[i];
+        if (group->list == TASKS_ERRORS || group->list == TASKS_FINALLY) continue;
+        has_rest = has_rest || group->list == (is_if ? TASKS_ELSE : TASKS_DEFAULTS);
+        bool is_named = group == writer->group;
+        for (uint32_t k = 0; k < env->instead_count; k++) {
+            is_named = is_named || env->instead_of[k]->group == group;
+        }
+        if (!is_named) return false;
+    }
+    return has_rest;
+}
+
 // What was said already of this task and one that it reads: moving one of them repairs all places.
 static Diag *find_order(const Env *env, const Task *writer, bool is_guarded) {
     static const char *const codes[] = {"E0202", "E0203", "E0208", "W0216"};
@@ -356,7 +380,7 @@ void output_order(Env *env, const Expr *expr, const Task *writer, Span span) {
         }
         if (!is_early || is_looped) return;
     }
-    if (order == ORDER_MAY && reader_knows(env, writer)) return;
+    if (order == ORDER_MAY && (reader_knows(env, writer) || is_last_branch(env, writer))) return;
     if (order == ORDER_EXCLUSIVE && is_looped) return;
     // With a limit, tasks of a Parallel may well run one after the other.
     const Task *parent = writer->parent;

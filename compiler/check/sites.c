@@ -11,7 +11,7 @@ typedef struct Walk {
 static void walk_node(Walk *walk, const Node *node, const Prop *prop, const PropType *type,
                       Str path);
 
-static void emit(Walk *walk, const Node *node, const Prop *prop, Str path) {
+static void emit(Walk *walk, const Node *node, const Prop *prop, bool is_whole, Str path) {
     if (!template_has_code(node->text)) {
         template_check_text(node, walk->check->diags);
         return;
@@ -21,6 +21,7 @@ static void emit(Walk *walk, const Node *node, const Prop *prop, Str path) {
     site->node = node;
     site->schema = prop;
     site->path = path;
+    site->is_whole = is_whole;
     walk->visit(walk->check, site);
 }
 
@@ -56,7 +57,7 @@ static void walk_map(Walk *walk, const Node *node, const Prop *prop, const PropT
         if (plugin != NULL) inner = type_prop(plugin, entry->key->text);
         Str below = str_printf(walk->check->arena, STR_FMT "%s" STR_FMT, STR_ARG(path),
                                path.len > 0 ? "." : "", STR_ARG(entry->key->text));
-        emit(walk, entry->key, prop, below);
+        emit(walk, entry->key, prop, false, below);
         if (inner != NULL) {
             bool was_static = walk->base.is_static;
             walk_node(walk, entry->value, inner, &inner->type, below);
@@ -73,7 +74,7 @@ static void walk_node(Walk *walk, const Node *node, const Prop *prop, const Prop
     walk->depth++;
     switch (node->type) {
     case YAML_SCALAR:
-        emit(walk, node, prop, path);
+        emit(walk, node, prop, prop != NULL && type == &prop->type, path);
         break;
     case YAML_LIST:
         for (uint32_t i = 0; i < node->items.count; i++) {

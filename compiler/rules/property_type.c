@@ -95,18 +95,13 @@ static bool is_certain(const Site *site) {
     return (task->type->flags & unsure) == 0 && (site->schema->flags & PROP_INFERRED) == 0;
 }
 
-// The site is the whole value of the property, no item or member of it.
-static bool is_whole(const Site *site) {
-    return str_ends_with(site->path, site->schema->name);
-}
-
 static void check(const Rule *rule, const Flow *flow, Diags *diags) {
     for (uint32_t i = 0; i < flow->checked->sites.count; i++) {
         const Site *site = flow->checked->sites.items[i];
         if (site->kind != SITE_TASK || site->is_static || site->schema == NULL) continue;
         const Expr *sole = site->tpl->sole;
         Need need;
-        if (sole == NULL || !is_whole(site)) continue;
+        if (sole == NULL || !site->is_whole) continue;
         const bool is_known = site->schema->any_of_count == 0 && need_of(site->schema, &need);
         if (!is_known && !need_of_loop(site, &need)) continue;
         const ExprType *type = expr_type(sole);
