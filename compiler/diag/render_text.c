@@ -78,6 +78,36 @@ static void add_inked(Page *page, Ink ink, Str text) {
     buffer_add(page->out, str_from(ink_escape(INK_PLAIN)));
 }
 
+// What of a text fits into so many columns, up to a blank; at least a word.
+static Str first_line(Str text, uint32_t columns) {
+    size_t end = 0;
+    uint32_t width = 0;
+    for (size_t at = 0; at < text.len;) {
+        size_t next = str_find_char(text, ' ', at + 1);
+        if (next == STR_NOT_FOUND) next = text.len;
+        width += display_width(str_slice(text, at, next));
+        if (width > columns && end > 0) return str_slice(text, 0, end);
+        at = end = next;
+    }
+    return text;
+}
+
+// A message that begins in `column`; where the terminal ends it goes on in the next line, at a
+// blank and behind `indent` blanks.
+static void add_wrapped(Page *page, Ink ink, Str text, uint32_t column, uint32_t indent) {
+    const uint32_t width = page->style.width;
+    for (;;) {
+        const bool is_wide = width == 0 || width <= column + 20;
+        const Str line = is_wide ? text : first_line(text, width - column);
+        add_inked(page, ink, line);
+        if (line.len == text.len) return;
+        buffer_add_char(page->out, '\n');
+        buffer_add_repeat(page->out, ' ', indent);
+        text = str_slice(text, line.len + 1, text.len);
+        column = indent;
+    }
+}
+
 // --- gutter -------------------------------------------------------------------------------------
 
 static uint32_t digits_of(uint32_t number) {
@@ -332,6 +362,17 @@ static bool is_said_inline(const Diag *diag, const DiagSuggestion *suggestion) {
            span.len == diag->span.len && str_starts_with(suggestion->message, STR("did you mean"));
 }
 
+// Whether a message fits behind the carets of the first mark.
+static bool fits_inline(Page *page, Str message) {
+    const Mark *mark = &page->marks.items[0];
+    page->digits = digits_of(mark->line);
+    const uint32_t available = available_columns(page);
+    if (available == 0) return true;
+    const Str text = source_line(sources_get(page->sources, mark->file), mark->line);
+    const DisplayLine line = display_line(text, mark->start, mark->end, available);
+    return display_column(&line, mark->end) + 1 + display_width(message) <= available;
+}
+
 // The line as it reads with the edits made; false where they do not stand in one line.
 static bool add_repaired_line(Page *page, const DiagSuggestion *suggestion) {
     if (suggestion->edits.count == 0) return false;
@@ -387,7 +428,8 @@ static void add_remark(Page *page, Ink ink, const char *word, Str text) {
     buffer_add_char(page->out, ' ');
     add_inked(page, ink, str_from(word));
     buffer_add(page->out, STR(": "));
-    display_inline(page->out, text);
+    const uint32_t column = page->digits + 5 + (uint32_t)strlen(word);
+    add_wrapped(page, INK_PLAIN, text, column, column);
     buffer_add_char(page->out, '\n');
 }
 
@@ -416,18 +458,20 @@ static void add_diag(Page *page, const Diag *diag) {
     Buffer head = {0};
     buffer_printf(&head, "%s[%s]", diag_level_name(diag->level), diag->code);
     add_inked(page, page->ink, buffer_str(&head));
+    const uint32_t column = (uint32_t)head.len;
     buffer_clear(&head);
     buffer_add(&head, STR(": "));
     buffer_add(&head, diag->message);
-    add_inked(page, INK_BOLD, buffer_str(&head));
+    add_wrapped(page, INK_BOLD, buffer_str(&head), column, 2);
     buffer_add_char(page->out, '\n');
     buffer_release(&head);
 
-    const bool has_inline =
-        diag->suggestions.count > 0 && is_said_inline(diag, &diag->suggestions.items[0]);
     page->marks.count = 0;
-    add_mark(page, diag->span, has_inline ? diag->suggestions.items[0].message : (Str){0},
-             page->ink, '^');
+    add_mark(page, diag->span, (Str){0}, page->ink, '^');
+    const bool has_inline = diag->suggestions.count > 0 &&
+                            is_said_inline(diag, &diag->suggestions.items[0]) &&
+                            fits_inline(page, diag->suggestions.items[0].message);
+    if (has_inline) page->marks.items[0].message = diag->suggestions.items[0].message;
     for (uint32_t i = 0; i < diag->labels.count; i++) {
         const DiagLabel *label = &diag->labels.items[i];
         // A label on the primary span itself says what the carets mean.

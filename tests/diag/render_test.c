@@ -144,6 +144,31 @@ static void a_long_line_is_cut_to_the_terminal(void **state) {
                 "  |           ^^^\n\n");
 }
 
+static void what_has_no_room_goes_on_below(void **state) {
+    Fixture *fixture = *state;
+    sources_add(&fixture->sources, STR("a.yaml"), STR("type: io.company.plugin.messages.Sendd\n"));
+    Diag *diag = diag_add(&fixture->diags, "E0103", DIAG_ERROR,
+                          find(fixture, 0, "io.company.plugin.messages.Sendd"),
+                          "unknown type 'io.company.plugin.messages.Sendd'");
+    diag_suggest(diag, STR("io.company.plugin.messages.Send"));
+    diag_note(diag, "one two three four five six seven eight nine");
+    assert_text(fixture, 44,
+                "error[E0103]: unknown type\n"
+                "  'io.company.plugin.messages.Sendd'\n"
+                " --> a.yaml:1:7\n"
+                "  |\n"
+                "1 | type: io.company.plugin.messages.Sendd\n"
+                "  |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
+                "  |\n"
+                "  = note: one two three four five six seven\n"
+                "          eight nine\n"
+                "  = help: did you mean\n"
+                "          'io.company.plugin.messages.Send'?\n"
+                "  |\n"
+                "1 | type: io.company.plugin.messages.Send\n"
+                "  |       ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n\n");
+}
+
 static void a_file_that_cannot_be_read_has_no_lines(void **state) {
     Fixture *fixture = *state;
     sources_add(&fixture->sources, STR("gone.yaml"), (Str){0});
@@ -291,6 +316,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(
             wide_and_combining_characters_and_tabs_keep_the_carets_right, setup, teardown),
         cmocka_unit_test_setup_teardown(a_long_line_is_cut_to_the_terminal, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_has_no_room_goes_on_below, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_that_cannot_be_read_has_no_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(any_width_and_any_bytes_render, setup, teardown),
         cmocka_unit_test_setup_teardown(one_line_says_all, setup, teardown),
