@@ -48,6 +48,7 @@ struct NetRequest {
     Buffer body;
     LIST_OF(NetHeader) headers;
     size_t header_bytes;
+    bool is_head_open;  // a status line has come, the empty line behind the headers has not
     char error_text[CURL_ERROR_SIZE];
 };
 
@@ -224,6 +225,12 @@ static void end_request(NetRequest *request, CURLcode code) {
         .was_sent = before_transfer > 0,
     };
     Buffer message = {0};
+    if (code == CURLE_OK && request->is_head_open && !request->is_over) {
+        // For libcurl this is an answer without a body.
+        code = CURLE_PARTIAL_FILE;
+        snprintf(request->error_text, sizeof request->error_text,
+                 "the connection was closed in the middle of the headers");
+    }
     if (code == CURLE_OK || request->is_over) {
         result.body = buffer_str(&request->body);
         result.net_class = net_classify(result.status, result.headers, result.header_count);
@@ -304,9 +311,11 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *self) {
     Str line = {bytes, size * count};
     if (str_starts_with(line, STR("HTTP/"))) {  // of the next answer: after a redirect, after 100
         request->headers.count = 0;
+        request->is_head_open = true;
         if (request->save_fd < 0) buffer_clear(&request->body);
         return line.len;
     }
+    if (str_trim(line).len == 0) request->is_head_open = false;
     size_t colon = str_find_char(line, ':', 0);
     request->header_bytes += line.len;
     if (colon == STR_NOT_FOUND || request->headers.count >= HEADERS_MAX) return line.len;

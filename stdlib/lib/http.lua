@@ -148,9 +148,15 @@ local function query_of(props, host)
     return query
 end
 
+local CHARSETS = { ["UTF-8"] = true, UTF8 = true, ["US-ASCII"] = true, ASCII = true }
+
 -- What host.http takes, or nil and a message.
 function http.request(props, host)
     local options = props.options
+    local charset = value.get(host, options, "defaultCharset")
+    if charset ~= nil and not CHARSETS[charset:upper()] then
+        return nil, "the charset '" .. charset .. "' is not possible: texts are UTF-8"
+    end
     local headers = { ["User-Agent"] = "Kestra" }
     local query, message = query_of(props, host)
     if query == nil then return nil, message end

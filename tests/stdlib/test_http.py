@@ -76,6 +76,14 @@ def test_statuses_that_are_accepted():
         assert "empty" in it.execution["reason"]["message"]
 
 
+def test_a_charset_that_is_not_ours_is_said():
+    with world() as folder, Recorder() as server:
+        it = World(folder)
+        it.run(task("t", REQUEST, uri=server.url, options={"defaultCharset": "utf-8"}))
+        it.run(task("t", REQUEST, uri=server.url, options={"defaultCharset": "ISO-8859-1"}), status=1)
+        assert "ISO-8859-1" in it.execution["reason"]["message"] and len(server.requests) == 1
+
+
 def test_redirects_are_followed_unless_told_otherwise():
     answers = {"/from": [(302, {"Location": "/to"}, b"moved")], "/to": [(200, {}, b"there")]}
     with world() as folder, Recorder(answers) as server:
