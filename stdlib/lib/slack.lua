@@ -8,15 +8,26 @@ local BASE = "https://slack.com/api/"
 local PASSING = { ratelimited = "throttled", service_unavailable = "transient", fatal_error = "transient",
     internal_error = "transient", invalid_auth = "auth", token_expired = "auth" }
 
+-- Arguments as a form: every method takes one, and the interface's own description knows no other body. Lists and
+-- maps (blocks, attachments) are JSON in it.
+local function form_of(arguments, host)
+    if arguments == nil then return nil end
+    local form = host.map()
+    for name, given in pairs(arguments) do
+        if given ~= host.null then form[name] = host.text(given) end
+    end
+    return form
+end
+
 -- One method; the decoded answer, or nil, message, class.
 function slack.call(host, token, method, arguments, query)
     local answer, message, class = notify.send({
         url = BASE .. method,
         auth = { type = "bearer", token = token },
-        json = arguments,
+        form = form_of(arguments, host),
         query = query,
         method = query and "GET" or "POST",
-        headers = { ["Content-Type"] = "application/json; charset=utf-8" },
+        headers = not query and { ["Content-Type"] = "application/x-www-form-urlencoded; charset=utf-8" } or nil,
     }, nil, host)
     if answer == nil then return nil, message, class end
     if answer.planned then return { planned = true } end

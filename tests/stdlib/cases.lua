@@ -827,7 +827,7 @@ case("a_slack_message_has_its_fields_over_the_payload", function()
     same(request.url, "https://slack.com/api/chat.postMessage")
     same(request.method, "POST")
     same(request.auth.type, "bearer")
-    same(request.json, { blocks = { 1 }, channel = "C1", text = "hi", thread_ts = "1.2" })
+    same(request.form, { blocks = "[1]", channel = "C1", text = "hi", thread_ts = "1.2" })
     same(record.outputs, { timestamp = "3.4" })
 end)
 
@@ -845,11 +845,11 @@ case("slack_conversations_are_made_filled_and_named", function()
     local channel = '{"ok": true, "channel": {"id": "C1", "name": "ops", "is_private": true, "topic": {"value": "t"}}}'
     local record = fake.run(SLACK .. "conversations.Create", { token = "t", name = "ops", isPrivate = true },
         slack(channel))
-    same(record.http[1].json, { is_private = true, name = "ops" })
+    same(record.http[1].form, { is_private = "true", name = "ops" })
     same(record.outputs, { id = "C1", isPrivate = true, name = "ops", topic = { value = "t" } })
     record = fake.run(SLACK .. "conversations.Invite", { token = "t", channel = "C1", users = { "U1", "U2" } },
         slack(channel))
-    same(record.http[1].json, { channel = "C1", users = "U1,U2" })
+    same(record.http[1].form, { channel = "C1", users = "U1,U2" })
     record = fake.run(SLACK .. "conversations.SetTopic", { token = "t", channel = "C1", topic = "x" },
         slack(channel))
     same(record.http[1].url, "https://slack.com/api/conversations.setTopic")
