@@ -12,6 +12,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -264,3 +265,30 @@ def podman(folder, registry_port=None, programs=()):
         finally:
             subprocess.run(["podman", *PODMAN, *where, "rm", "-af", "-t", "0"], env={**os.environ, **env}, capture_output=True, check=False)
             subprocess.run(["umount", "-R", str(folder / "root")], capture_output=True, check=False)
+
+
+TRUSTED = "/etc/ssl/certs/ca-certificates.crt"
+
+
+def in_namespaces(file):
+    """Runs `file --inside` where there is only loopback and mounts are its own; gives the last line it prints, as JSON."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        flowtest.skip("needs root and unshare", is_installable=True)
+    if flowtest.run(["unshare", "-n", "-m", "true"]).returncode != 0:
+        flowtest.skip("namespaces cannot be made here")
+    done = flowtest.run(["unshare", "-n", "-m", "sh", "-c", 'ip link set lo up && exec "$0" "$@"', sys.executable, file, "--inside"], check=0)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def stand_for(folder, *names):
+    """Within such namespaces: these names lead to loopback; gives the TLS context of a server that is trusted as them."""
+    folder = Path(folder)
+    make_authority(folder)
+    make_certificate(folder, "names", f"/CN={names[0]}", ",".join(f"DNS:{name}" for name in names))
+    (folder / "hosts").write_text("127.0.0.1 localhost " + " ".join(names) + "\n")
+    (folder / "trusted.pem").write_text(Path(TRUSTED).read_text() + (folder / "ca.crt").read_text())
+    for source, target in (("hosts", "/etc/hosts"), ("trusted.pem", TRUSTED)):
+        subprocess.run(["mount", "--bind", str(folder / source), target], check=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "names.crt", folder / "names.key")
+    return context

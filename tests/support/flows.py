@@ -69,7 +69,7 @@ class Recorder:
     `answers` maps a path to a list of (status, headers, body), of which the last stays, or to a function of the request.
     """
 
-    def __init__(self, answers=None, context=None):
+    def __init__(self, answers=None, context=None, port=0):
         self.requests = []
         self.answers = answers or {}
         recorder = self
@@ -109,7 +109,7 @@ class Recorder:
             def handle_error(self, request, client_address):
                 pass
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", port), Handler)
         self.scheme = "https" if context else "http"
         if context:
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
