@@ -12,102 +12,9 @@
 --
 -- check(plan, log, state, runs) gives nil or a text that says where the two differ.
 
--- --- JSON ----------------------------------------------------------------------------------------
-
-local NULL = setmetatable({}, { __name = "null" })
-local escapes = { b = "\b", f = "\f", n = "\n", r = "\r", t = "\t" }
-
-local function unescape(text)
-    if not text:find("\\", 1, true) then return text end
-    text = text:gsub("\\u(%x%x%x%x)", function(code) return utf8.char(tonumber(code, 16)) end)
-    return (text:gsub("\\(.)", function(one) return escapes[one] or one end))
-end
-
-local read
-
-local function read_string(text, at)
-    local from = at + 1
-    local stop = from
-    while true do
-        local found = text:find('["\\]', stop)
-        if text:byte(found) == 34 then return unescape(text:sub(from, found - 1)), found + 1 end
-        stop = found + 2
-    end
-end
-
-local function read_items(text, at, close, each)
-    at = text:match("^%s*()", at + 1)
-    if text:sub(at, at) == close then return at + 1 end
-    while true do
-        at = text:match("^%s*,?%s*()", each(at))
-        if text:sub(at, at) == close then return at + 1 end
-    end
-end
-
-function read(text, at)
-    at = text:match("^%s*()", at)
-    local first = text:sub(at, at)
-    if first == '"' then return read_string(text, at) end
-    if first == "{" then
-        local map = { order = {} }
-        at = read_items(text, at, "}", function(from)
-            local key, colon = read_string(text, from)
-            map.order[#map.order + 1] = key
-            map[key], colon = read(text, text:match("^%s*:()", colon))
-            return colon
-        end)
-        return map, at
-    end
-    if first == "[" then
-        local list = {}
-        at = read_items(text, at, "]", function(from)
-            list[#list + 1], from = read(text, from)
-            return from
-        end)
-        return list, at
-    end
-    local word, after = text:match("^([%w%.%+%-]+)()", at)
-    if word == nil then error("no JSON") end
-    if word == "null" then return NULL, after end
-    if word == "true" or word == "false" then return word == "true", after end
-    return math.tointeger(word) or tonumber(word) or error("no JSON"), after
-end
-
-local function parse(text)
-    local value = read(text, 1)
-    return value
-end
-
--- The text of a value, compact, maps in their order: what a loop calls it by.
-local function print_value(value)
-    if type(value) == "string" then return '"' .. value .. '"' end
-    if value == NULL then return "null" end
-    if type(value) ~= "table" then return tostring(value) end
-    local parts = {}
-    if value.order then
-        for i, key in ipairs(value.order) do parts[i] = '"' .. key .. '":' .. print_value(value[key]) end
-        return "{" .. table.concat(parts, ",") .. "}"
-    end
-    for i, item in ipairs(value) do parts[i] = print_value(item) end
-    return "[" .. table.concat(parts, ",") .. "]"
-end
-
-local function to_text(value)
-    if type(value) == "string" then return value end
-    if value == nil or value == NULL then return "" end
-    return print_value(value)
-end
-
-local function is_true(value)
-    local text = to_text(value):match("^%s*(.-)%s*$")
-    return not (text == "" or text == "false" or text == "0" or text == "-0")
-end
-
--- Milliseconds of PT…S, the only durations the plans have; nil where there is none.
-local function duration(value)
-    if value == nil or value == NULL then return nil end
-    return math.floor(tonumber(value:match("^PT([%d%.]+)S$")) * 1000 + 0.5)
-end
+local values = dofile(debug.getinfo(1, "S").source:match("^@(.*/)") .. "model_values.lua")
+local NULL, parse, to_text = values.NULL, values.parse, values.to_text
+local is_true, duration = values.is_true, values.duration
 
 -- --- states --------------------------------------------------------------------------------------
 
@@ -201,6 +108,14 @@ local function without_gone(list)
     return kept
 end
 
+local function still_live(list)
+    local kept = {}
+    for _, run in ipairs(list) do
+        if not run.is_gone and not OVER[run.state] then kept[#kept + 1] = run end
+    end
+    return kept
+end
+
 local function find(run, node, index, part)
     for _, kid in ipairs(run.kids) do
         if kid.node == node and kid.index == index and kid.part == (part or "") then return kid end
@@ -210,23 +125,29 @@ end
 -- How many there are, live, and in each state: of a role, of one iteration where it is given.
 local function count(run, role, index)
     local sum = { all = 0, live = 0, FAILED = 0, KILLED = 0, WARNING = 0 }
-    local list = run.kids
     local isolated = role == "tasks" and index == nil
         and (run.node.kind == "LOOP" or run.part == "items")
-    if isolated then
-        list = {}
-        for i = 0, run.iterations.count and run.iterations.count - 1 or -1 do
-            list[#list + 1] = run.iterations[i]
-        end
-    end
-    for _, one in ipairs(list) do
+    local list, first, last = run.kids, 1, #run.kids
+    if isolated then list, first, last = run.iterations, 0, (run.iterations.count or 0) - 1 end
+    for i = first, last do
+        local one = list[i]
         if isolated or (one.role == role and (index == nil or one.index == index)) then
+            local state = one.state
             sum.all = sum.all + 1
-            if not over(one) then sum.live = sum.live + 1 end
-            if sum[one.state] then sum[one.state] = sum[one.state] + 1 end
+            if not OVER[state] then sum.live = sum.live + 1 end
+            if sum[state] then sum[state] = sum[state] + 1 end
         end
     end
     return sum
+end
+
+-- Whether there is a live one; nothing isolated.
+local function has_live(run, role, index)
+    for _, one in ipairs(run.kids) do
+        local fits = one.role == role and (index == nil or one.index == index)
+        if fits and not OVER[one.state] then return true end
+    end
+    return false
 end
 
 -- What a property is: nil as long as the world has not said it.
@@ -314,7 +235,7 @@ end
 
 -- One after the other; true behind the last.
 function Model:sequence(run, list, role, index)
-    if count(run, role, index).live > 0 then return false end
+    if has_live(run, role, index) then return false end
     for _, node in ipairs(list) do
         if not find(run, node, index) then
             self:create(run, node, role, index)
@@ -336,7 +257,7 @@ function Model:parallel(run)
             self:create(run, node, "tasks")
         end
     end
-    return count(run, "tasks").live == 0
+    return not has_live(run, "tasks")
 end
 
 function Model:dag(run)
@@ -351,7 +272,7 @@ function Model:dag(run)
         end
         if is_ready then self:create(run, node, "tasks") end
     end
-    return count(run, "tasks").live == 0
+    return not has_live(run, "tasks")
 end
 
 -- The values of a loop as texts; nil: they are none.
@@ -391,13 +312,13 @@ function Model:for_each(run)
                 end
             end
         end
-        return count(run, "tasks").live == 0
+        return not has_live(run, "tasks")
     end
     local slots = limit < 0 and 1 or limit == 0 and #values or math.min(limit, #values)
     while count(run, "tasks").live < slots do
         local found = false
         for index = 0, #values - 1 do
-            if not found and count(run, "tasks", index).live == 0 then
+            if not found and not has_live(run, "tasks", index) then
                 for _, node in ipairs(body) do
                     if not found and not find(run, node, index) then
                         self:create(run, node, "tasks", index)
@@ -408,7 +329,7 @@ function Model:for_each(run)
         end
         if not found then break end
     end
-    return count(run, "tasks").live == 0
+    return not has_live(run, "tasks")
 end
 
 function Model:iteration(run, index)
@@ -601,7 +522,7 @@ end
 function Model:pause(run)
     if self.is_paused then return end
     if run.state == "RUNNING" then
-        if count(run, "extra").live == 0 then self:level(run) end
+        if not has_live(run, "extra") then self:level(run) end
         return
     end
     if not self:sequence(run, run.node.extra, "extra") or not run.fired then return end
@@ -865,18 +786,23 @@ local function begins(run) return run.state == "CREATED" or run.state == "RESTAR
 -- Looks at the live task runs of a kind, and at the execution; true where something changed.
 function Model:look(matches)
     self.changed = false
-    local now = {}
+    local now, is_noticed = {}, false
     for _, run in ipairs(self.order) do
-        if not over(run) and matches(run) then now[#now + 1] = run end
+        if matches(run) then
+            now[#now + 1] = run
+            is_noticed = is_noticed or run.noticed
+        end
     end
-    local place = {}
-    for i, run in ipairs(now) do place[run] = run.noticed or math.maxinteger - #now + i end
-    table.sort(now, function(a, b) return place[a] < place[b] end)
+    if is_noticed then
+        local place = {}
+        for i, run in ipairs(now) do place[run] = run.noticed or math.maxinteger - #now + i end
+        table.sort(now, function(a, b) return place[a] < place[b] end)
+    end
     for _, run in ipairs(now) do
         run.noticed = nil
         if not run.is_gone and not over(run) then self:step(run) end
     end
-    self.order = without_gone(self.order)
+    self.order = still_live(self.order)
     self:step_root()
     return self.changed
 end
@@ -1164,6 +1090,8 @@ function on.OWNER() end
 
 -- --- comparing -----------------------------------------------------------------------------------
 
+local LEARNED = { FRAME = true, TASKRUN = true, RETRY_AT = true, TIMER_SET = true, STATE = true }
+
 function Model:learn(kind, event)
     if kind == "FRAME" then
         self.frames[event.frame] = { loop = event.run, index = event.index or 0 }
@@ -1221,7 +1149,7 @@ local function check(plan_text, log, ends_state, ends_runs)
     local events = {}
     for time, kind, body in log:gmatch("(%-?%d+) (%u[%u_]*) ([^\n]*)\n") do
         if kind == "COPIED" or kind == "MARKED" then return nil end  -- not described here
-        events[#events + 1] = { tonumber(time), kind, parse(body) }
+        events[#events + 1] = { tonumber(time), kind, (on[kind] or LEARNED[kind]) and parse(body) }
     end
     local fits, why = pcall(function()
         local at = 1

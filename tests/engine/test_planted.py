@@ -71,6 +71,12 @@ BUGS = [
      "    if (state == STATE_WARNING && (node->flags & NODE_ALLOW_WARNING) != 0) state = STATE_SUCCESS;\n",
      "    if (state == STATE_WARNING && (node->flags & NODE_ALLOW_WARNING) != 0) state = STATE_SUCCESS;\n"
      "    if (state == STATE_FAILED && (node->flags & NODE_ALLOW_FAILURE) != 0) state = STATE_WARNING;\n"),
+    ("a restart leaves pages in the store", "fold_restart.c", "    page_take_back(engine);\n", ""),
+    ("a dropped run stays in its page", "state.c", "    run->is_dropped = true;\n    fold_change_run(engine, number);\n",
+     "    run->is_dropped = true;\n"),
+    ("an iteration is given to the store too early", "page.c",
+     "    return tally->terminal == tally->created && tally->created == count_body(engine, loop);",
+     "    return tally->terminal == tally->created;"),
     ("a snapshot forgets how often a timer was set", "snapshot.c", "    code_u32(codec, &run->timer_count);\n", ""),
     ("the parts of ForEachItem are not taken over", "task.c",
      "last->state == STATE_NONE && run->child == NULL;\n        if (!is_under_way",

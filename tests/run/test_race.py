@@ -6,6 +6,7 @@ The one that gets it is held in a task until all have reported. 1,000 races wher
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -48,23 +49,29 @@ def start(command):
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+def state_of(folder, name):
+    """Of the first task run, from the store: asking flowrun takes longer than a timer here."""
+    try:
+        with sqlite3.connect(f"file:{folder}/state/store.db?mode=ro", uri=True, timeout=0.2) as store:
+            row = store.execute("SELECT state FROM taskrun WHERE execution = ? AND task = 'wait'", (name,)).fetchone()
+    except sqlite3.OperationalError:
+        return None
+    return row and row[0]
+
+
 def kill_while(folder, artifact, name, state):
-    """An execution whose owner was killed while `wait` was in `state`."""
+    """An execution whose owner was killed while `wait` was in `state`; False where the machine was too slow for that."""
     process = start(flowrun(folder, "run", artifact, "--id", name))
-    for _ in range(500):
-        done = flowtest.run(flowrun(folder, "show", name))
-        runs = json.loads(done.stdout)["taskRunList"] if done.returncode == 0 else []
-        if runs and runs[0]["state"]["current"] == state:
+    for _ in range(5000):
+        if state_of(folder, name) == state:
             break
-        time.sleep(0.01)
+        time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     process.communicate()
+    return not (folder / "begun").exists() and state_of(folder, name) == state
 
 
 def race(folder, name):
-    for file in ("begun", "go"):
-        if (folder / file).exists():
-            (folder / file).unlink()
     racers = [start(flowrun(folder, "resume", name)) for _ in range(RACERS)]
     ended = {}
     deadline = time.monotonic() + 60
@@ -88,9 +95,16 @@ def races(wait, state):
     with flowtest.temporary() as name:
         folder = Path(name)
         artifact = compiled(folder, wait)
-        for i in range(RACES):
-            kill_while(folder, artifact, f"run-{i}", state)
-            race(folder, f"run-{i}")
+        done = tries = 0
+        while done < RACES:
+            for file in ("begun", "go"):
+                (folder / file).unlink(missing_ok=True)
+            tries += 1
+            assert tries <= 3 * RACES, "it cannot be killed in time"
+            if kill_while(folder, artifact, f"run-{tries}", state):
+                race(folder, f"run-{tries}")
+                done += 1
+    print(f"    {done} races of {RACERS} processes, {tries - done} more whose owner was not killed in time")
 
 
 def test_one_goes_on_with_a_run_whose_owner_died_in_a_timer():
