@@ -107,12 +107,14 @@ static Err put_all_runs(const Execution *execution) {
     return err;
 }
 
-static bool has_passes(const Execution *execution) {
-    const Plan *plan = &execution->artifact->plan;
-    for (uint32_t i = 0; i < plan->node_count; i++) {
-        if (plan->nodes[i].kind == NODE_LOOP_UNTIL) return true;
-    }
-    return false;
+// The timer of a LoopUntil begins its next pass. Its key begins with the run it is of.
+static bool begins_pass(const Execution *execution, const Event *event) {
+    RunId run;
+    TaskRunView view;
+    Str id = str_slice(event->id, 0, str_find_char(event->id, '.', 0));
+    bool is_timer = event->kind == EVENT_FIRED && run_id_parse(id, &run) &&
+                    engine_run(execution->engine, run, &view);
+    return is_timer && execution->artifact->plan.nodes[view.node].kind == NODE_LOOP_UNTIL;
 }
 
 // The task runs that the events are about, each once.
@@ -125,7 +127,7 @@ static Err put_runs(const Execution *execution, const Events *events, Arena *are
             return put_all_runs(execution);
         }
         // A pass of a LoopUntil drops the runs of the one before.
-        if (event->kind == EVENT_FIRED && has_passes(execution)) set.is_all = true;
+        if (begins_pass(execution, event)) set.is_all = true;
         if (!run_id_is_zero(event->run) && event->kind != EVENT_FRAME) set_add(&set, event->run);
     }
     if (set.is_all) return put_all_runs(execution);

@@ -303,6 +303,19 @@ def test_restart_and_replay():
         it.flowrun("replay", "r1", "--check", check=0)
 
 
+def test_rows_of_task_runs_are_those_that_are_there():
+    with world() as folder:
+        it = World(folder)
+        until = ("  - id: until\n    type: io.kestra.plugin.core.flow.LoopUntil\n    condition: \"{{ outputs.until.iterationCount > 2 }}\"\n"
+                 "    checkFrequency: {interval: PT0.05S}\n    tasks:\n      - id: each\n"
+                 "        type: io.kestra.plugin.core.flow.ForEach\n        values: [a, b]\n        tasks:\n"
+                 f"          - {{id: value, type: {RETURN}, format: x}}\n          - {{id: nap, type: io.kestra.plugin.core.flow.Sleep, duration: PT0.01S}}\n")
+        ended = json.loads(it.flowrun("run", it.compile(until), "--id", "u1", check=0).stdout)
+        with sqlite3.connect(it.state / "store.db") as store:
+            rows = sorted(store.execute("SELECT id, state FROM taskrun WHERE execution = 'u1'").fetchall())
+        assert rows == sorted((r["id"], r["state"]["current"]) for r in ended["taskRunList"]) and len(rows) == 6, rows
+
+
 def test_a_history_is_checked_decision_by_decision():
     with world() as folder:
         it = World(folder)
