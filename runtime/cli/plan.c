@@ -162,6 +162,9 @@ static int plan(Cli *cli) {
     if (err.code == ERR_NONE) err = cli_labels(cli, &request.start.labels);
     if (err.code == ERR_NONE) err = cli_map_file(cli, "assume", &request.assume);
     if (err.code == ERR_USAGE) return cli_fail(cli, "usage", &err, NULL);
+    // The tools that a live plan asks are processes.
+    bool is_live = request.runtime.mode == HOST_PLAN_LIVE;
+    if (err.code == ERR_NONE && is_live) err = cli_supervise(cli, &artifact.plan);
     if (err.code == ERR_NONE) err = run_plan(&request, &cli->arena, &fault, &result);
     if (err.code == ERR_INPUT || err.code == ERR_NOT_FOUND) {
         return cli_fail(cli, "input", &err, &fault);

@@ -10,7 +10,17 @@
 
 // --- what a task says ---------------------------------------------------------------------------
 
+// What a module found out for a plan is a step of it.
+static void add_finding(HostTask *task, Str text) {
+    Value finding = value_map(&task->arena);
+    value_map_set(&task->arena, finding, STR("effect"), value_text(STR("finding")));
+    value_map_set(&task->arena, finding, STR("message"),
+                  value_text(mask_plain(task, text, &task->arena)));
+    value_list_add(&task->arena, task->effects, finding);
+}
+
 void host_task_log(HostTask *task, int level, Str text) {
+    if (task->may_read && level >= LOG_INFO) add_finding(task, text);
     if (level < task->start.log_level || task->start.callbacks.log == NULL) return;
     Buffer masked = {0};
     masker_apply(task->host->options.masker, text, &masked);

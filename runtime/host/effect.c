@@ -51,9 +51,10 @@ static Value shown(HostTask *task, Value value) {
 static bool only_reads(Value description) {
     Str kind = value_map_get_text(description, STR("effect"), STR(""));
     Str method = value_map_get_text(description, STR("method"), STR(""));
-    return str_eq(kind, STR("http")) &&
-           (str_eq(method, STR("GET")) || str_eq(method, STR("HEAD")) ||
-            value_map_get_bool(description, STR("dryRun"), false));
+    if (value_map_get_bool(description, STR("dryRun"), false)) {
+        return str_eq(kind, STR("http")) || str_eq(kind, STR("exec"));
+    }
+    return str_eq(kind, STR("http")) && (str_eq(method, STR("GET")) || str_eq(method, STR("HEAD")));
 }
 
 bool effect(HostTask *task, Value description) {

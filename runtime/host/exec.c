@@ -508,6 +508,9 @@ static Value describe(Value fields, Arena *arena) {
     if (image != NULL) value_map_set(arena, description, STR("image"), *image);
     const Value *folder = value_map_get(fields, STR("cwd"));
     if (folder != NULL) value_map_set(arena, description, STR("cwd"), *folder);
+    if (value_map_get_bool(fields, STR("reads"), false)) {
+        value_map_set(arena, description, STR("dryRun"), value_bool(true));
+    }
     return description;
 }
 
@@ -712,10 +715,10 @@ static void set_callback(lua_State *L, Exec *exec) {
 }
 
 int api_exec(lua_State *L) {
-    static const char *const known[] = {
-        "argv",  "script",       "interpreter", "env",     "cwd",    "on_line",
-        "log",   "stdout_limit", "keep",        "markers", "runner", "image",
-        "grace", "stdin",        "attach",      "skip",    "kept",   NULL};
+    static const char *const known[] = {"argv",    "script", "interpreter",  "env",   "cwd",
+                                        "on_line", "log",    "stdout_limit", "keep",  "markers",
+                                        "runner",  "image",  "grace",        "stdin", "attach",
+                                        "skip",    "kept",   "reads",        NULL};
     HostTask *task = call_begin(L);
     lua_settop(L, 1);
     Exec *exec = (Exec *)wait_new(L, sizeof *exec);

@@ -244,13 +244,14 @@ local TOOLS = {
       own_entry = true },
 }
 
-local function runner(row)
+local function runner(row, is_live)
     return function(props, host, last)
         local spec = row.prepare and row.prepare(props, host) or {}
         spec.commands = spec.commands or props.commands or {}
         spec.program, spec.image = row.program, row.image
         spec.interpreter = row.interpreter or SHELL
         spec.no_fail_fast, spec.own_entry = row.goes_on, row.own_entry
+        if row.is_terraform and is_live then return terraform.plan(props, host, spec) end
         if row.is_terraform then return terraform.run(props, host, spec, last) end
         return script.run(props, host, spec, last)
     end
@@ -265,7 +266,7 @@ for i, row in ipairs(TOOLS) do
         idempotent = function() return "checkpoint" end,  -- a container is gone on with
         run = run,
         recover = run,
-        plan = run,
+        plan = runner(row, true),
         kill = function(_, host, last)
             if row.is_terraform then terraform.kill(host) end
             script.kill(nil, host, last)
