@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "cli/cli.h"
 
 static const OptionSpec RESUME_OPTIONS[] = {
@@ -89,6 +90,12 @@ static int supervise_for(Cli *cli) {
     StoreExecution row;
     Artifact artifact;
     Err err = store_open(&options, &store);
+    Str file = path_join(&cli->arena, str_from(options.folder), STR("store.db"));
+    if (err.code != ERR_NONE && path_exists(str_to_c(&cli->arena, file))) {
+        // A kill in the middle of a transaction has left what only a writer can clear away.
+        options.read_only = false;
+        err = store_open(&options, &store);
+    }
     if (err.code == ERR_NONE) err = cli_find(cli, store, &id);
     if (err.code == ERR_NONE) err = store_get_execution(store, id, &cli->arena, &row);
     if (err.code == ERR_NONE) err = store_get_artifact(store, &row.artifact, &cli->arena, &bytes);

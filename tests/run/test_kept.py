@@ -229,6 +229,8 @@ def test_at_the_beginning_there_is_one_writer_or_none():
                 continue  # killed before there was an execution
             had_begun = bool(world.written())
             done = world.resume()
+            if done.returncode == 2 and not had_begun and "no execution" in done.stdout:
+                continue  # killed while the store was made
             assert done.returncode == 0, (kind, done.stdout, done.stderr)
             world.check_whole(json.loads(done.stdout))
             seen[kind, had_begun] = seen.get((kind, had_begun), 0) + 1
