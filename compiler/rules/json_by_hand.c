@@ -45,11 +45,16 @@ static void check_site(const Rule *rule, const Flow *flow, const Site *site, Dia
     }
 }
 
+// Properties that are sent as they are: of requests, and of messages to services.
+static bool is_sent(Str property) {
+    return str_eq(property, STR("body")) || str_eq(property, STR("payload"));
+}
+
 static void check(const Rule *rule, const Flow *flow, Diags *diags) {
     for (uint32_t i = 0; i < flow->checked->sites.count; i++) {
         const Site *site = flow->checked->sites.items[i];
         if (site->kind != SITE_TASK || site->is_static || site->tpl->has_error) continue;
-        if (!str_eq(site_property(site), STR("body")) || !is_json(site->node->text)) continue;
+        if (!is_sent(site_property(site)) || !is_json(site->node->text)) continue;
         check_site(rule, flow, site, diags);
     }
 }
