@@ -340,7 +340,6 @@ static void check_template(Builder *builder, const Node *node, const Prop *prop,
     case T_ASSET_EXPORTER:
     case T_PLUGIN:
         if (!str_eq(prop->check, STR("TimezoneId")) && !str_eq(prop->check, STR("Regex"))) return;
-        if (prop->mode != MODE_STATIC) return;
         break;
     }
     if (prop->mode == MODE_FULL) return;
