@@ -373,8 +373,11 @@ void schema_known(Builder *builder, const NodeEntry *entry, const Prop *prop, co
 }
 
 // `key:` without a value where any text will do.
-static bool is_empty_text(const Node *node, const Prop *prop) {
+static bool is_empty_text(const Node *node, const Prop *prop, const Level *level) {
     if (!node_is_nothing(node) || (prop->flags & PROP_NON_BLANK) != 0) return false;
+    // What names something is never empty.
+    if (str_eq(prop->name, STR("id")) || str_eq(prop->name, STR("type"))) return false;
+    if (str_eq(prop->name, STR("namespace")) && str_eq(level->name, STR("flow"))) return false;
     if (prop->type.kind == T_STRING) return true;
     if (prop->type.kind != T_ANY) return false;
     bool is_text = prop->any_of_count == 0;
@@ -402,7 +405,7 @@ void schema_missing(Builder *builder, const Level *level, Span at, Str owner,
             found = !node_is_absent(find(self, prop->aliases[k]));
         }
         if (found) continue;
-        if (is_required && is_empty_text(find(self, prop->name), prop)) {
+        if (is_required && is_empty_text(find(self, prop->name), prop, level)) {
             Node *node = (Node *)find(self, prop->name);
             node->resolved = YAML_SCALAR_TEXT;  // as the server reads it, and runs it
             node->value = value_text((Str){0});

@@ -1,6 +1,6 @@
-"""Kestra's own validator and engine as the judge of the checker: a sample of seeded faults, near misses and odd values (judge.py's table).
+"""Kestra's own validator and engine as the judge of the checker: a sample of seeded faults, near misses and odd values (`judge` prints the table).
 
-What its validator refuses is refused here; what only flowc refuses is shown by a run, or has a reason in judged.yaml.
+What its validator refuses is refused here; in a long run, what only flowc refuses is shown by a run, or has a reason in judged.yaml.
 """
 
 import argparse
@@ -19,8 +19,8 @@ except ImportError as missing:
     verdicts = None
 
 IS_LONG = flowtest.MODE == "long"
-# Texts, and runs for a class: a run takes Kestra a quarter of a second, and some never end.
-SAMPLE, RUNS = (None, 4) if IS_LONG else (1500, 1)
+# Texts, and runs for a class: a run takes Kestra from a quarter of a second on, and some never end.
+SAMPLE, RUNS = (None, 4) if IS_LONG else (1500, 0)
 
 
 def judge(target):

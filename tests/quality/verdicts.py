@@ -134,6 +134,7 @@ def measure(url, options):
     judge = kestra.Kestra(url, options.target)
     flows, cases = collect(judge, options)
     kestra.judge(judge, cases)
+    print(f"{len(cases)} texts asked, {time.monotonic() - began:.0f} s", flush=True)
     settle(judge, cases, options.runs)
     total = table(cases)
     show(cases, options.show)
