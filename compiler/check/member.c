@@ -521,20 +521,20 @@ static void member_of_text(Env *env, const Expr *expr, const ExprType *base, Str
     bool is_loop_value = base->place != NULL && base->place->origin == ORIGIN_LOOP_VALUE;
     Str path = expr_path(env->check->arena, expr->args.items[0].value);
     if (is_java_member(key)) {
-        Diag *diag = diag_add(env->check->diags, "E0323", DIAG_ERROR, span,
+        Diag *diag = diag_add(env->check->diags, "E0323", weight(env), span,
                               "a text has no member '" STR_FMT "'", STR_ARG(key));
         if (str_eq(key, STR("length"))) diag_note(diag, "use the filter: '… | length'");
         return;
     }
     if (!is_loop_value) {
-        Diag *diag = diag_add(env->check->diags, "E0322", DIAG_ERROR, span,
+        Diag *diag = diag_add(env->check->diags, "E0322", weight(env), span,
                               "'" STR_FMT "' is a text, which has no member '" STR_FMT "'",
                               STR_ARG(path), STR_ARG(key));
         if (expr->kind == EXPR_MEMBER && path.len > 0) offer_from_json(env, expr, path, key, diag);
         return;
     }
     Diag *diag =
-        diag_add(env->check->diags, "E0322", DIAG_ERROR, span,
+        diag_add(env->check->diags, "E0322", weight(env), span,
                  "the value of a loop is a text, which has no member '" STR_FMT "'", STR_ARG(key));
     Span whole = expr->span;
     if (expr->kind != EXPR_MEMBER || path.len == 0) return;
@@ -676,7 +676,12 @@ static ExprType *value_member(Env *env, const Expr *expr, const ExprType *base, 
     // Of texts only those that are known to be one: a template or a uri may be rendered or read.
     bool is_plain = is_text && (from->text == TEXT_PLAIN || from->text == TEXT_LITERALS ||
                                 from->text == TEXT_JSON);
-    if (is_plain && is_certain && !is_caught(env, expr)) member_of_text(env, expr, base, key, span);
+    if (!is_plain || !is_certain || env->is_asked || is_silent_place(env, expr)) return type;
+    member_of_text(env, expr, base, key, span);
+    if (env->is_guarded) {  // what was meant is there
+        type->typed.undef = MAYBE;
+        type->typed.source = SOURCE_UNKNOWN;
+    }
     return type;
 }
 

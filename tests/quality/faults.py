@@ -912,6 +912,14 @@ def reads(flow, task, other):
     return False
 
 
+def asks_for(flow, task, other):
+    """Whether a task, or a condition of it, has thought of what it does without the outputs of another."""
+    lines = flow.item(task.node)
+    return lines is not None and any(
+        lines[0] <= t.at < lines[1] and t.is_guarded and re.search(r"(?<![\w.'])outputs\." + re.escape(other.id) + r"\b", t.bare)
+        for t in flow.templates)
+
+
 def mentions(flow, task, other):
     lines = flow.item(task.node)
     return lines is None or re.search(r"outputs\W{1,2}" + re.escape(other.id) + r"\b", flow.text[lines[0]:lines[1]]) is not None
@@ -948,7 +956,7 @@ def both_in_parallel(flow, random):
 @fault_class("producer-behind-run-if")
 def behind_run_if(flow, random):
     for a, b, la, lb in neighbours(flow):
-        if reads(flow, b, a) and "runIf" not in a.props and "runIf" not in b.props and a.is_certain and "type" in a.props:
+        if reads(flow, b, a) and not asks_for(flow, b, a) and "runIf" not in a.props and "runIf" not in b.props and a.is_certain and "type" in a.props:
             lines = flow.entry(a.props["type"])
             outputs = flow.catalog.types.get(a.type, {}).get("outputs")
             if lines and outputs:

@@ -166,7 +166,8 @@ def judge(name, flow, fault, text, spans, diags, base):
     result = Result(name, flow, fault, text)
     left = collections.Counter(key(d) for d in base)
     new = []
-    for diag in diags:
+    # Of equal findings the one at the fault is the new one.
+    for diag in sorted(diags, key=lambda d: touches(text, d, spans)):
         if left[key(diag)] > 0:
             left[key(diag)] -= 1
         else:
