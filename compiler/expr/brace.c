@@ -153,6 +153,7 @@ static void check_piece(const Node *scalar, const Piece *piece, int *surplus, Di
     for (size_t end = str_find(text, STR("}}"), from); end != STR_NOT_FOUND;
          end = str_find(text, STR("}}"), from)) {
         size_t line = end;
+        if (end > from + EXPR_NEAR) from = end - EXPR_NEAR;
         while (line > from && text.ptr[line - 1] != '\n') line--;
         if (check_single(scalar, line, end, *surplus >= 1, diags)) {
             *surplus -= 1;

@@ -69,6 +69,7 @@ static bool is_one_of(Str word, const char *const *words, size_t count) {
 // `{% for NAME in …`, `{% set NAME = …`: a name that the template itself gives.
 static bool is_given(Str text, Str name) {
     static const char *const words[] = {"for ", "set ", "macro ", ", "};
+    if (text.len > EXPR_NEAR) text = str_slice(text, text.len - EXPR_NEAR, text.len);
     for (size_t at = str_find(text, name, 0); at != STR_NOT_FOUND;
          at = str_find(text, name, at + 1)) {
         Str before = str_slice(text, 0, at);
@@ -86,7 +87,8 @@ static bool is_operand(Str text, size_t start, size_t end) {
         if (!is_name(word.ptr[i])) return true;
     }
     if (word.len > 0 && word.ptr[0] >= '0' && word.ptr[0] <= '9') return true;
-    return word_is_constant(word) || str_eq_ignore_case(word, STR("null")) || is_given(text, word);
+    return word_is_constant(word) || str_eq_ignore_case(word, STR("null")) ||
+           is_given(str_slice(text, 0, start), word);
 }
 
 typedef struct Operator {
@@ -176,16 +178,17 @@ static int open_braces(Str text, size_t from, size_t to) {
 static bool belongs_to_text(const Reader *reader, const Piece *piece, size_t at) {
     Str text = reader->text;
     size_t start = piece->start;
-    while (start > 0 && text.ptr[start - 1] != '\n') start--;
-    size_t end = str_find_char(text, '\n', at);
-    if (end == STR_NOT_FOUND) end = text.len;
+    const size_t first = start > EXPR_NEAR ? start - EXPR_NEAR : 0;
+    while (start > first && text.ptr[start - 1] != '\n') start--;
+    size_t end = at;
+    while (end < text.len && end < at + EXPR_NEAR && text.ptr[end] != '\n') end++;
     return open_braces(text, start, piece->start) + open_braces(text, at + 1, end) > 0;
 }
 
 void suggest_closing(Reader *reader, Diag *diag, const Piece *piece, const char *closing) {
     Str text = reader->text;
-    size_t end = str_find_char(text, '\n', piece->from);
-    if (end == STR_NOT_FOUND || end > piece->to) end = piece->to;
+    size_t end = str_find_char(str_slice(text, 0, piece->to), '\n', piece->from);
+    if (end == STR_NOT_FOUND) end = piece->to;
     char quote = 0;
     uint32_t depth = 0;
     for (size_t at = piece->from; at < end; at++) {

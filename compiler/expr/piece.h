@@ -55,6 +55,9 @@ typedef struct Reader {
 } Reader;
 
 Span reader_span(const Reader *reader, size_t start, size_t end);
+// How far around a place it is looked for what was meant there: beyond, a text made for it would
+// take the square of its length.
+enum { EXPR_NEAR = 512 };
 // Behind the longest piece of plain text from `from` on that reads like an expression; `from` where
 // nothing does.
 size_t expression_end(Str text, size_t from);

@@ -138,7 +138,9 @@ static void cut(Str text, Piece *piece, char closer) {
             return;
         }
     }
-    size_t line = str_find_char(text, '\n', skip_space(text, piece->from));
+    // Of the piece alone: the text may hold many such.
+    const Str own = str_slice(text, 0, limit);
+    const size_t line = str_find_char(own, '\n', skip_space(own, piece->from));
     if (line < limit) limit = line;
     if (piece->fault == FAULT_NONE) piece->fault = FAULT_UNCLOSED;
     piece->to = piece->end = (uint32_t)limit;
