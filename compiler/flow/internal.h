@@ -4,7 +4,7 @@
 
 #include "flow/flow.h"
 
-enum { DEFAULTS_MAX = 256 };
+enum { DEFAULTS_MAX = 256, GUESSES_MAX = 500 };
 
 // One entry of `pluginDefaults` or of the project's `defaults`.
 typedef struct Default {
@@ -32,6 +32,7 @@ typedef struct Builder {
     // mistake.
     LIST_OF(Missing) missing;
     LIST_OF(Str) strays;
+    uint32_t guesses;  // at what was meant: a flow of nothing but slips would take for ever
 } Builder;
 
 // Where a value stands: what may be said about it, and how loudly.

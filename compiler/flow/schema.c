@@ -109,6 +109,7 @@ typedef struct Meant {
 
 static Meant what_was_meant(Builder *builder, const Node *map, const Node *key,
                             const Level *level) {
+    if (builder->guesses++ >= GUESSES_MAX) return (Meant){0};
     Nearest nearest = nearest_to(key->text);
     for (uint32_t i = 0; i < level->prop_count; i++) {
         const Prop *prop = &level->props[i];
@@ -513,8 +514,9 @@ const TaskType *schema_type(Builder *builder, const Node *node, TypeKind kind) {
     bool is_quiet = flow_span_is_default(builder->flow, node->span);
     const bool is_word = node->type == YAML_SCALAR;
     if (!is_quiet && (!is_word || template_has_code(node->text))) {
-        const char *why = is_word ? "is read when the flow is saved: a template is not rendered here"
-                                  : "must be the name of a type";
+        const char *why = is_word
+                              ? "is read when the flow is saved: a template is not rendered here"
+                              : "must be the name of a type";
         diag_add(builder->diags, "E0104", DIAG_ERROR, node->span, "'type' %s", why);
     }
     if (!is_word) return NULL;
@@ -527,7 +529,9 @@ const TaskType *schema_type(Builder *builder, const Node *node, TypeKind kind) {
         Diag *diag =
             diag_add(builder->diags, "E0103", severity, node->span, "unknown %s type '" STR_FMT "'",
                      kind_word(kind), STR_ARG(node->text));
-        diag_suggest(diag, catalog_nearest(builder->catalog, kind, node->text));
+        if (builder->guesses++ < GUESSES_MAX) {
+            diag_suggest(diag, catalog_nearest(builder->catalog, kind, node->text));
+        }
         return NULL;
     }
     if (is_quiet) return type;

@@ -46,11 +46,31 @@ static void find_lines(Arena *arena, Source *source) {
     }
 }
 
+// Columns of a long line are counted for each finding in it: not where bytes are characters.
+enum { LINE_LONG = 4096 };
+
+static bool has_long_line(const Source *source) {
+    for (uint32_t i = 0; i < source->line_count; i++) {
+        const uint32_t end =
+            i + 1 < source->line_count ? source->lines[i + 1] : (uint32_t)source->bytes.len;
+        if (end - source->lines[i] > LINE_LONG) return true;
+    }
+    return false;
+}
+
+static bool is_ascii(Str bytes) {
+    for (size_t i = 0; i < bytes.len; i++) {
+        if ((bytes.ptr[i] & 0x80) != 0) return false;
+    }
+    return true;
+}
+
 uint32_t sources_add(Sources *sources, Str name, Str bytes) {
     Source *source = LIST_ADD(sources->arena, &sources->list, Source);
     *source = (Source){
         .name = name, .bytes = bytes, .has_bom = str_starts_with(bytes, STR("\xEF\xBB\xBF"))};
     find_lines(sources->arena, source);
+    source->is_ascii = has_long_line(source) && is_ascii(bytes);
     return sources->list.count - 1;
 }
 
@@ -86,6 +106,7 @@ Position source_position(const Source *source, uint32_t offset, PositionUnit uni
     const uint32_t start = source->lines[line];
     const Str before = str_slice(source->bytes, start, offset > start ? offset : start);
     size_t column = before.len;
+    if (source->is_ascii) unit = POSITION_BYTES;
     switch (unit) {
     case POSITION_BYTES:
         break;

@@ -35,6 +35,7 @@ typedef struct Source {
     uint32_t *lines;  // offsets of line starts
     uint32_t line_count;
     bool has_bom;
+    bool is_ascii;  // known to be: bytes are characters; asked where a line is long
 } Source;
 
 typedef struct Sources {

@@ -371,19 +371,10 @@ static ScalarStyle style_of(yaml_scalar_style_t style) {
     return SCALAR_PLAIN;
 }
 
-static const Patch *patch_at(Builder *builder, uint32_t at) {
-    Reader *reader = builder->reader;
-    for (uint32_t i = 0; i < reader->patches.count; i++) {
-        if (reader->patches.items[i].at == at) return &reader->patches.items[i];
-    }
-    return NULL;
-}
-
 // What a patch stands for; false where it is none.
 static bool apply_patch(Builder *builder, Node *node, uint32_t start) {
     Reader *reader = builder->reader;
-    if (reader->patches.count == 0) return false;
-    const Patch *patch = patch_at(builder, start);
+    const Patch *patch = patch_find(reader, start);
     if (patch == NULL) return false;
     node->span = reader_span(reader, patch->start, patch->end);
     if (patch->kind == PATCH_HOLE) {

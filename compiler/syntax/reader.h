@@ -50,6 +50,8 @@ typedef struct Reader {
     Str text;  // what libyaml reads: the file's bytes, or a patched copy of the same length
     Offsets offsets;
     LIST_OF(Patch) patches;
+    uint32_t *patch_slots;  // open addressing over `at`: number + 1, 0 where free
+    uint32_t patch_slot_count;
     LIST_OF(Span) reported;  // runs of lines that have a finding of recovery
     Tree *tree;
 } Reader;
@@ -57,6 +59,10 @@ typedef struct Reader {
 static inline Span reader_span(const Reader *reader, uint32_t start, uint32_t end) {
     return (Span){reader->file, start, end > start ? end - start : 0};
 }
+
+void patch_add(Reader *reader, Patch patch);
+// The first patch at an offset; NULL where there is none.
+const Patch *patch_find(const Reader *reader, uint32_t at);
 
 // Where libyaml gave up.
 typedef struct Failure {

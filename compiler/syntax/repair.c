@@ -9,9 +9,37 @@ void repair_blank(const Repair *repair, uint32_t start, uint32_t end) {
     }
 }
 
+// The slot of the first patch at an offset, or the free one where it belongs.
+static uint32_t *patch_slot(const Reader *reader, uint32_t at) {
+    const uint32_t mask = reader->patch_slot_count - 1;
+    for (uint32_t i = (at * 2654435761u) & mask;; i = (i + 1) & mask) {
+        uint32_t *slot = &reader->patch_slots[i];
+        if (*slot == 0 || reader->patches.items[*slot - 1].at == at) return slot;
+    }
+}
+
+void patch_add(Reader *reader, Patch patch) {
+    *LIST_ADD(&reader->scratch, &reader->patches, Patch) = patch;
+    const bool is_full = reader->patches.count * 2 > reader->patch_slot_count;
+    if (is_full) {
+        reader->patch_slot_count =
+            reader->patch_slot_count == 0 ? 64 : reader->patch_slot_count * 2;
+        reader->patch_slots = arena_array(&reader->scratch, uint32_t, reader->patch_slot_count);
+    }
+    for (uint32_t i = is_full ? 0 : reader->patches.count - 1; i < reader->patches.count; i++) {
+        uint32_t *slot = patch_slot(reader, reader->patches.items[i].at);
+        if (*slot == 0) *slot = i + 1;
+    }
+}
+
+const Patch *patch_find(const Reader *reader, uint32_t at) {
+    if (reader->patches.count == 0) return NULL;
+    const uint32_t slot = *patch_slot(reader, at);
+    return slot == 0 ? NULL : &reader->patches.items[slot - 1];
+}
+
 void repair_add(const Repair *repair, PatchKind kind, uint32_t at, uint32_t start, uint32_t end) {
-    *LIST_ADD(&repair->reader->scratch, &repair->reader->patches, Patch) =
-        (Patch){kind, at, start, end};
+    patch_add(repair->reader, (Patch){kind, at, start, end});
 }
 
 // [start, end) becomes one scalar that stands for [raw_start, raw_end), or for something unknown.
@@ -58,10 +86,7 @@ const Line *repair_line(const Repair *repair, uint32_t number) {
 }
 
 bool repair_is_patched(const Repair *repair, uint32_t at) {
-    for (uint32_t i = 0; i < repair->reader->patches.count; i++) {
-        if (repair->reader->patches.items[i].at == at) return true;
-    }
-    return false;
+    return patch_find(repair->reader, at) != NULL;
 }
 
 void suggest_quotes(const Reader *reader, Diag *diag, uint32_t start, uint32_t end) {
