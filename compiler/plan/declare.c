@@ -204,6 +204,8 @@ static void plan_slas(Planner *planner) {
             .behavior = word_index(plan_member(item, "behavior"), behaviors, COUNT(behaviors), 0),
             .duration = milliseconds(plan_member(item, "duration")),
         };
+        const Node *assertion = plan_member(item, "assert");
+        if (assertion != NULL) row.source = draft_text(draft, assertion->text);
         row.labels = plan_labels(planner, plan_member(item, "labels"), &row.label_count);
         *LIST_ADD(planner->arena, &draft->slas, PlanSla) = row;
         plan_leaf(planner, TARGET_OF(TARGET_SLA, index, PlanSla, assertion),

@@ -257,7 +257,7 @@ static Err check_policies(const Plan *plan) {
     for (uint32_t i = 0; i < plan->sla_count; i++) {
         const PlanSla *sla = &plan->slas[i];
         bool is_valid = sla->kind <= 1 && sla->behavior <= 2 && text_is_valid(plan, sla->id) &&
-                        leaf_is_valid(plan, sla->assertion) &&
+                        text_is_valid(plan, sla->source) && leaf_is_valid(plan, sla->assertion) &&
                         range_is_valid(sla->labels, sla->label_count, plan->label_count);
         if (!is_valid) return broken("an SLA");
     }

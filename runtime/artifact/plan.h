@@ -189,7 +189,7 @@ typedef struct PlanSla {
     PlanLeaf assertion;
     PlanRef labels;
     uint32_t label_count;
-    uint32_t padding;
+    PlanText source;  // of the assertion, as written
 } PlanSla;
 
 typedef struct PlanCheck {

@@ -84,7 +84,11 @@ static void watch_duration(Engine *engine, uint32_t index) {
 static void watch_assertion(Engine *engine, uint32_t index) {
     SlaState *state = &engine->slas[index];
     if (state->is_violated) {
-        violate(engine, index, STR("assertion is false"));
+        Str source = plan_text(engine->plan, engine->plan->slas[index].source);
+        violate(engine, index,
+                source.len == 0 ? STR("assertion is false")
+                                : str_printf(engine->turn.arena, "assertion is false: " STR_FMT,
+                                             STR_ARG(source)));
         return;
     }
     PlanLeaf leaf = engine->plan->slas[index].assertion;
@@ -107,6 +111,15 @@ static void watch(Engine *engine) {
             watch_assertion(engine, i);
         }
     }
+}
+
+// No task begins before all assertions were looked at once.
+static bool awaits_first_look(const Engine *engine) {
+    for (uint32_t i = 0; i < engine->plan->sla_count; i++) {
+        const SlaState *state = &engine->slas[i];
+        if (state->is_asked && state->seen == 0 && !state->is_handled) return true;
+    }
+    return false;
 }
 
 // --- the end ------------------------------------------------------------------------------------
@@ -196,5 +209,5 @@ void root_step(Engine *engine) {
         return;
     }
     show_state(engine);
-    if (!engine->is_paused) level_step(engine, ROOT);
+    if (!engine->is_paused && !awaits_first_look(engine)) level_step(engine, ROOT);
 }

@@ -1,7 +1,7 @@
 // notes.c - what the log says of tasks that the engine does by itself, as attempts say it of
 // theirs: a Sleep how long it waits, a Subflow what it started and how that ended, a LoopUntil that
-// its maximum is reached, any of them why it failed. `log.Fetch` and `errorLogs()` find these
-// lines.
+// its maximum is reached, any of them why it failed; that an agreement was violated. `log.Fetch`
+// and `errorLogs()` find these lines.
 //
 // They are written when the decision is taken, before it is stored: a crash in between may leave a
 // line that is said again.
@@ -46,6 +46,10 @@ void notes_take(Execution *execution, const Events *decisions) {
     const Plan *plan = &execution->artifact->plan;
     for (uint32_t i = 0; i < decisions->count; i++) {
         const Event *event = &decisions->items[i];
+        if (event->kind == EVENT_SLA) {
+            execution_log(execution, LOG_WARN, event->text);
+            continue;
+        }
         bool may_say = event->kind == EVENT_TIMER_SET || event->kind == EVENT_CHILD ||
                        event->kind == EVENT_TASKSTATE;
         TaskRunView view;

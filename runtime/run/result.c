@@ -94,7 +94,7 @@ static bool has_own_attempt(const Execution *execution, const TaskRunView *view,
     return true;
 }
 
-// A Sleep has one for each time it was started.
+// A Sleep, or a task that is skipped, has one for each time it was started.
 static void add_own_attempts(const Execution *execution, const TaskRunView *view, Value attempts,
                              Arena *arena) {
     const PlanNode *node = &engine_plan(execution->engine)->nodes[view->node];
@@ -102,7 +102,8 @@ static void add_own_attempts(const Execution *execution, const TaskRunView *view
     const StateChange *changes = NULL;
     uint32_t count = engine_history(execution->engine, view->id, &changes);
     uint32_t first = count > 0 && changes[0].state == STATE_CREATED ? 1 : 0;
-    for (uint32_t i = first; node->kind == NODE_TIMER && i < count; i++) {
+    bool is_work = node->kind == NODE_TIMER || node->kind == NODE_TASK;
+    for (uint32_t i = first; is_work && i < count; i++) {
         if (changes[i].state != STATE_RESTARTED || i == first) continue;
         Value state = state_value(changes + first, i - first, changes[i - 1].state,
                                   runtime_now(execution->runtime), arena);

@@ -733,6 +733,15 @@ function Model:live()
     return live
 end
 
+-- No task begins before every assertion has been looked at once.
+function Model:awaits_assertions()
+    for i, sla in ipairs(self.plan.slas) do
+        local seen = self.slas[i]
+        if sla.kind ~= "DURATION" and not seen.is_told and not seen.is_handled then return true end
+    end
+    return false
+end
+
 function Model:step_root()
     if OVER[self.state] then
         if self.state ~= "RETRIED" and not self.is_killed_after then
@@ -753,7 +762,7 @@ function Model:step_root()
     end
     self:show()
     if not self.ending then
-        self:level(self.root)
+        if not self:awaits_assertions() then self:level(self.root) end
         return
     end
     if self:live() > 0 then return end
@@ -945,6 +954,7 @@ function on.RESOLVED(model, event, run)
     local said = { value = event.value == nil and NULL or event.value, is_error = event.error }
     if event.run == nil then
         local seen = model.slas[(event.index or 0) + 1]
+        seen.is_told = true
         if not said.is_error and not is_true(said.value) then seen.is_violated = true end
     elseif run == nil or over(run) then
         return

@@ -75,6 +75,16 @@ tasks:
     same(it.values("after"), ["a.out deep/er/y"])
 
 
+def test_no_task_begins_before_an_assertion_was_looked_at():
+    it = run("""
+inputs: [{id: n, type: INT, defaults: 3}]
+sla: [{id: small, type: EXECUTION_ASSERTION, assert: "{{ inputs.n < 2 }}", behavior: FAIL}]
+tasks: [{id: never, type: core.debug.Return, format: x}]
+""")
+    same([it.state, it.log()], ["FAILED", []])
+    assert "'small' violated: assertion is false: {{ inputs.n < 2 }}" in it.execution["reason"]["message"], it.execution["reason"]
+
+
 def test_the_tasks_of_a_working_directory_have_its_parents():
     it = run("""
 tasks:
