@@ -99,8 +99,8 @@ def compiled(folder, version, home):
 class Server:
     """A running oracle."""
 
-    def __init__(self, url, steer=None):
-        self.steer_url = steer
+    def __init__(self, url, steer=None, process=None):
+        self.steer_url, self.process = steer, process
         self.api = tool().Server(type("Options", (), {"url": url, "tenant": "main", "user": None}))
 
     def run(self, texts, inputs, after=0, timeout=60):
@@ -170,22 +170,26 @@ class Server:
 
 
 @contextlib.contextmanager
-def serve(version):
+def serve(version, data=None, grace=None):
+    """A server of that version. `data`: a folder that is kept; `grace`: what it waits for a server that is gone (default 5m)."""
     if not TOOL.exists():
         flowtest.skip("../shared is not here")
     home = java_home(25 if version.startswith("2") else 21)
     folder = installed(version, home)
     classes = compiled(folder, version, home)
     port, steer, grpc = free_port(), free_port(), free_port()
-    with tempfile.TemporaryDirectory(prefix="kestra-") as data:
+    with contextlib.ExitStack() as stack:
+        data = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kestra-")))
         for name in ("tmp", "storage"):
-            (Path(data) / name).mkdir()
+            (data / name).mkdir(exist_ok=True)
         # as `kestra_oracle.py serve` starts it, with Steer around it
         secrets = {"SECRET_" + name: base64.b64encode(value.encode()).decode() for name, value in tool().ENV["secrets"].items()}
-        env = {"JAVA_HOME": home, "ORACLE_DATA": data, "ORACLE_PORT": str(port), "ORACLE_GRPC_PORT": str(grpc), "STEER_PORT": str(steer), **secrets}
+        env = {"JAVA_HOME": home, "ORACLE_DATA": str(data), "ORACLE_PORT": str(port), "ORACLE_GRPC_PORT": str(grpc), "STEER_PORT": str(steer), **secrets}
+        if grace:
+            env["ORACLE_GRACE"] = grace
         path = f"{folder}/conf:{folder}/classes:{classes}:{folder}/lib/*"
-        flags = ["-Xmx1g", "-Duser.timezone=UTC", "-Duser.language=en", "-Duser.country=US"]
-        with server([f"{home}/bin/java", *flags, "-cp", path, "oracle.Steer"], data, "kestra", env) as process:
-            url = f"http://127.0.0.1:{port}"
-            wait_until(lambda: answers(url + "/health"), f"Kestra {version}", 120, process)
-            yield Server(url, f"http://127.0.0.1:{steer}")
+        flags = ["-Xmx2g", "-Duser.timezone=UTC", "-Duser.language=en", "-Duser.country=US"]
+        process = stack.enter_context(server([f"{home}/bin/java", *flags, "-cp", path, "oracle.Steer"], data, "kestra", env))
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: answers(url + "/health"), f"Kestra {version}", 120, process)
+        yield Server(url, f"http://127.0.0.1:{steer}", process)

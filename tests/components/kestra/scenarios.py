@@ -281,7 +281,9 @@ def play(side, flows, act, folder, target):
         if act["from"] is not None:
             flow = flows[-1]
             handlers = handlers_of(flow)
-            named = sorted({r["taskId"] for r in first["taskRunList"]} - handlers)
+            by_id = {r["id"]: r for r in first["taskRunList"]}
+            seen_by_both = [r for r in first["taskRunList"] if not judge.is_inside(r, by_id, judge.loops_of(flow))]
+            named = sorted({r["taskId"] for r in seen_by_both} - handlers)
             one = named[int(act["from"] * len(named))]
             task = next(r["id"] for r in first["taskRunList"] if r["taskId"] == one)
         refusal = side.act("restart" if kind == "restart" else "replay", task, act["inputs"])
