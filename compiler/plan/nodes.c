@@ -448,25 +448,34 @@ static NodeList list_of(TaskList list) {
 
 static void add_node(Planner *planner, const Task *task, uint32_t parent, uint32_t list_case);
 
-// The tasks of a group, linked; gives the reference of the first that is not disabled.
-static PlanRef add_group(Planner *planner, const TaskGroup *group, uint32_t parent,
-                         uint32_t list_case) {
+typedef struct Chain {
+    PlanRef head;   // of the first that is not disabled
+    uint32_t last;  // where the next one is linked
+} Chain;
+
+static void extend(Planner *planner, Chain *chain, const TaskGroup *group, uint32_t parent,
+                   uint32_t list_case) {
     PlanDraft *draft = planner->draft;
-    PlanRef head = 0;
-    uint32_t last = 0;
     for (uint32_t i = 0; group != NULL && i < group->tasks.count; i++) {
         const Task *task = group->tasks.items[i];
         if (task->is_disabled) continue;
         uint32_t index = draft->nodes.count;
         add_node(planner, task, parent, list_case);
-        if (head == 0) {
-            head = index + 1;
+        if (chain->head == 0) {
+            chain->head = index + 1;
         } else {
-            draft->nodes.items[last].next = index + 1;
+            draft->nodes.items[chain->last].next = index + 1;
         }
-        last = index;
+        chain->last = index;
     }
-    return head;
+}
+
+// The tasks of a group, linked; gives the reference of the first.
+static PlanRef add_group(Planner *planner, const TaskGroup *group, uint32_t parent,
+                         uint32_t list_case) {
+    Chain chain = {0};
+    extend(planner, &chain, group, parent, list_case);
+    return chain.head;
 }
 
 static void add_cases(Planner *planner, const Task *task, uint32_t index) {
@@ -572,6 +581,26 @@ static void add_node(Planner *planner, const Task *task, uint32_t parent, uint32
     draft->nodes.items[index].end = draft->nodes.count;
 }
 
+// Listeners run once the execution is over, before `afterExecution`.
+static PlanRef add_after(Planner *planner, uint32_t root) {
+    const Flow *flow = planner->flow;
+    const Node *listeners = plan_member(flow->node, "listeners");
+    for (uint32_t i = 0; listeners != NULL && i < listeners->items.count; i++) {
+        const Node *conditions = plan_member(listeners->items.items[i], "conditions");
+        if (conditions == NULL || conditions->items.count == 0) continue;
+        diag_add(planner->diags, "W0113", DIAG_ERROR, conditions->span,
+                 "conditions of a listener cannot be compiled: move its tasks to 'afterExecution', "
+                 "with 'runIf'");
+    }
+    Chain chain = {0};
+    for (uint32_t i = 0; i < flow->groups.count; i++) {
+        const TaskGroup *group = flow->groups.items[i];
+        if (group->list == TASKS_LISTENER) extend(planner, &chain, group, root, 0);
+    }
+    extend(planner, &chain, flow_group(flow, TASKS_AFTER), root, 0);
+    return chain.head;
+}
+
 void plan_nodes(Planner *planner) {
     const Flow *flow = planner->flow;
     PlanDraft *draft = planner->draft;
@@ -581,16 +610,11 @@ void plan_nodes(Planner *planner) {
     if (flow->targets == TARGET_2_0) draft->nodes.items[root].flags |= NODE_NAMED_PARENTS;
     PlanRef head = add_group(planner, flow_group(flow, TASKS_BODY), root, 0);
     draft->nodes.items[root].body = head;
-    head = add_group(planner, flow_group(flow, TASKS_AFTER), root, 0);
+    head = add_after(planner, root);
     draft->nodes.items[root].extra = head;
     head = add_group(planner, flow_group(flow, TASKS_ERRORS), root, 0);
     draft->nodes.items[root].errors = head;
     head = add_group(planner, flow_group(flow, TASKS_FINALLY), root, 0);
     draft->nodes.items[root].finally = head;
     draft->nodes.items[root].end = draft->nodes.count;
-    const TaskGroup *listener = flow_group(flow, TASKS_LISTENER);
-    if (listener != NULL) {
-        diag_add(planner->diags, "W0113", DIAG_ERROR, listener->node->span,
-                 "listeners cannot be compiled: move their tasks to 'afterExecution' or 'errors'");
-    }
 }

@@ -75,6 +75,20 @@ tasks:
     same(it.values("after"), ["a.out deep/er/y"])
 
 
+def test_listeners_run_before_what_comes_after():
+    it = run("""
+tasks: [{id: r, type: core.debug.Return, format: x}]
+listeners:
+  - tasks:
+      - {id: one, type: core.debug.Return, format: "{{ execution.state }}"}
+      - {id: bad, type: core.execution.Fail}
+  - tasks: [{id: two, type: core.debug.Return, format: "{{ outputs.r.value }}"}]
+afterExecution: [{id: last, type: core.debug.Return, format: y}]
+""")
+    same([it.state, it.log()], ["SUCCESS", ["r", "one", "bad", "two", "last"]])
+    same(it.values("one") + it.values("two"), ["SUCCESS", "x"])
+
+
 def test_no_task_begins_before_an_assertion_was_looked_at():
     it = run("""
 inputs: [{id: n, type: INT, defaults: 3}]
