@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import flowtest
 import oracle
+import shapes
 from generate import generate
 
 ANSWERS = 3
@@ -195,20 +196,23 @@ def loops_of(value):
     return own + [i for item in value.values() for i in loops_of(item)]
 
 
-def explained(found, reasons, target, text=""):
+def explained(found, reasons, target, flow, moment=None):
     """(what no reason accounts for, whether a reason accounts for all of the flow, which is then no longer the same)."""
     left = []
     for kind, what in found:
+        named = re.match(r"([\w-]+)[\[:]", what)
+        identity = named.group(1) if named and named.group(1) not in ("theirs", "ours") else None
         for reason in reasons:
-            if target not in reason.get("targets", [target]):
+            if target not in reason.get("targets", [target]) or kind not in reason["kinds"]:
                 continue
-            if not re.search(reason.get("flow", ""), text):
+            if moment not in reason.get("moments", [moment]):
                 continue
-            if kind in reason["kinds"] and re.search(reason["what"], what):
-                reason["count"] = reason.get("count", 0) + 1
-                if reason.get("whole"):
-                    return [], True
-                break
+            if not re.search(reason["what"], what) or not shapes.holds(reason["shape"], flow, identity):
+                continue
+            reason["count"] = reason.get("count", 0) + 1
+            if reason.get("whole"):
+                return [], True
+            break
         else:
             left.append((kind, what))
     return left, False
@@ -220,11 +224,10 @@ def judge_one(seed, server, target, keep, reasons):
         folder = Path(keep) / str(seed) if keep else Path(temporary)
         mine = ours(folder, flows, inputs, target)
         after = len(flows[-1].get("afterExecution", []))
-        text = dump(flows[-1])
         # Kestra's own answers differ from run to run where its queues race: one that agrees is enough.
         for asked in range(1, ANSWERS + 1):
             other = theirs(server, flows, inputs, after)
-            found, _ = explained(differences(other, mine, is_loose), reasons, target, text)
+            found, _ = explained(differences(other, mine, is_loose), reasons, target, flows[-1])
             if not found:
                 break
         if keep:

@@ -301,14 +301,16 @@ def form(execution, flows):
     return execution if "refused" in execution else judge.form(execution, judge.loops_of(flows[-1]))
 
 
-def compare(theirs, ours, flows, reasons, target, text):
+def compare(theirs, ours, flows, reasons, target):
     """What no reason accounts for, of all moments up to the first at which one side did something else."""
     left = []
     for (moment, other), (own_moment, mine) in zip(theirs, ours):
         if moment != own_moment:
-            return left + [("moments", f"theirs {moment}, ours {own_moment}")]
+            told = [e.get("refused") or e["state"]["current"] for e in (other, mine)]
+            found, _ = judge.explained([("moments", f"theirs {moment}: {told[0]}, ours {own_moment}: {told[1]}")], reasons, target, flows[-1], moment)
+            return left + found
         found = judge.differences(form(other, flows), form(mine, flows))
-        rest, is_over = judge.explained(found, reasons, target, f"# {moment}\n{text}")
+        rest, is_over = judge.explained(found, reasons, target, flows[-1], moment)
         if is_over:
             return left
         left += [(kind, f"{moment}: {what}") for kind, what in rest]
@@ -324,10 +326,9 @@ def judge_one(seed, server, target, keep, reasons):
             mine = play(side, flows, act, folder, target)
         finally:
             side.close()
-        text = f"# {act['kind']}\n" + judge.dump(flows[-1])
         for _ in range(judge.ANSWERS):  # Kestra's own answers differ from run to run where its queues race
             other = play(Kestra(server), flows, act, folder, target)
-            found = compare(other, mine, flows, reasons, target, text)
+            found = compare(other, mine, flows, reasons, target)
             if not found:
                 break
         if keep:
