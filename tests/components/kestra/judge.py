@@ -158,7 +158,7 @@ def differences(theirs, ours, is_loose=False):
 # ---- the two sides
 
 
-def theirs(server, flows, inputs, expected_after, timeout=60):
+def theirs(server, flows, inputs, expected_after, timeout=180):
     execution = server.run([dump(f) for f in flows], inputs, expected_after, timeout)
     return execution if "refused" in execution else form(execution)
 
