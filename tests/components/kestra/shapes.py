@@ -85,11 +85,6 @@ def retry_in_directory(flow, identity):
     return any(one.inside(".WorkingDirectory") and one.retry()[0] for one in tasks_of(flow, identity))
 
 
-def retry_of_handler(flow, identity):
-    """The task stands in `errors` or `finally` and is tried again."""
-    return any(one.in_handler() and one.retry()[0] for one in tasks_of(flow, identity))
-
-
 def handler_of_flow(flow, identity):
     """The task stands in the flow's own `errors`, and a handler elsewhere is tried again."""
     stands = any(one.around[0][1] == "errors" for one in tasks_of(flow, identity))
@@ -139,6 +134,11 @@ def empty_loop(flow, identity):
 
 def gives_files(flow, identity):
     return any("outputFiles" in one.task for one in tasks_of(flow, identity))
+
+
+def tried_again(flow, identity):
+    """The task has a retry, of its own or one that it inherits."""
+    return any(one.retry()[0] for one in tasks_of(flow, identity))
 
 
 def anything(_, __):
