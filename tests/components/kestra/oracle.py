@@ -203,5 +203,5 @@ def serve(version, data=None, grace=None):
         flags = ["-Xmx2g", "-Duser.timezone=UTC", "-Duser.language=en", "-Duser.country=US"]
         process = stack.enter_context(server([f"{home}/bin/java", *flags, "-cp", path, "oracle.Steer"], data, "kestra", env))
         url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: answers(url + "/health"), f"Kestra {version}", 120, process)
+        wait_until(lambda: answers(url + "/health"), f"Kestra {version}", 300, process)
         yield Server(url, f"http://127.0.0.1:{steer}", process)

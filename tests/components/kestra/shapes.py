@@ -81,6 +81,12 @@ def retry_beside(flow, identity):
     return any(one.retry()[0] and any(box is loop for box, _ in one.around for loop in loops) for one in tasks_of(flow))
 
 
+def loop_tries_again(flow, identity):
+    """The task is a loop in which a task has a retry."""
+    loops = [one.task for one in tasks_of(flow, identity) if one.task["type"].endswith(LOOPS)]
+    return any(one.retry()[0] and any(box is loop for box, _ in one.around for loop in loops) for one in tasks_of(flow))
+
+
 def retry_in_directory(flow, identity):
     return any(one.inside(".WorkingDirectory") and one.retry()[0] for one in tasks_of(flow, identity))
 
@@ -126,6 +132,18 @@ def all_disabled_with_handlers(flow, identity):
         if is_one(one.task) or any(is_one(box) for box, _ in one.around):
             return True
     return any(box.get("id") == identity for one in empty for box, _ in one.around)
+
+
+def disabled_finally(flow, _):
+    """A `finally` in which all tasks are disabled."""
+    boxes = [flow] + [one.task for one in tasks_of(flow)]
+    return any(box.get("finally") and all(task.get("disabled") for task in box["finally"]) for box in boxes)
+
+
+def allows_nothing(flow, _):
+    """An AllowFailure in which all tasks are disabled."""
+    found = [one.task for one in tasks_of(flow) if one.task["type"].endswith(".AllowFailure")]
+    return any(all(task.get("disabled") for task in box["tasks"]) for box in found)
 
 
 def empty_loop(flow, identity):
