@@ -311,8 +311,8 @@ uint32_t least_pop(Heap *heap);
 
 // --- snapshot.c ---------------------------------------------------------------------------------
 
-// False where they are no value.
-bool snapshot_read_value(Engine *engine, Str bytes, Value *out);
+// The value may lie in the bytes, which live as long as the engine. False where they are none.
+bool snapshot_read_kept(Engine *engine, Str bytes, Value *out);
 void snapshot_write_page(Engine *engine, EnginePageKind kind, uint32_t page, Buffer *out);
 bool snapshot_read_page(Engine *engine, EnginePageKind kind, uint32_t page, Str bytes);
 // What the store has is left out, unless `is_whole`.

@@ -26,6 +26,15 @@ static bool is_new_value(Seen *seen, const Str *values, uint32_t count, Str text
     return true;
 }
 
+// Whole numbers, each above the one before: no two are the same.
+static bool are_rising(const ValueList *list) {
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (list->items[i].kind != VALUE_INT) return false;
+        if (i > 0 && list->items[i].as.integer <= list->items[i - 1].as.integer) return false;
+    }
+    return true;
+}
+
 // The list in what was rendered: a list, or JSON text of one; Loop takes maps too.
 static bool find_items(Engine *engine, const Run *run, Value *value, Str *why) {
     Arena *arena = engine->turn.arena;
@@ -70,6 +79,7 @@ static bool read_values(Engine *engine, uint32_t number, Value value, Str *why) 
     Seen seen = {.size = 16};
     while (seen.size < count * 2) seen.size *= 2;
     bool drops = node_of(engine, run)->kind == NODE_FOREACH;
+    if (drops && !is_map && are_rising(value.as.list)) drops = false;
     if (drops) seen.slots = arena_array(engine->turn.arena, uint32_t, seen.size);
     level->values = arena_array(&engine->arena, Str, count);
     level->value_count = 0;

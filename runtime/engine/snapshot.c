@@ -116,7 +116,14 @@ static void write_value(const Value *value, Buffer *out) {
     if (value->kind != VALUE_NULL) event_write(&(Event){.value = *value}, out);
 }
 
-bool snapshot_read_value(Engine *engine, Str bytes, Value *out) {
+bool snapshot_read_kept(Engine *engine, Str bytes, Value *out) {
+    Event event;
+    bool fits = event_read(EVENT_RESOLVED, bytes, &engine->arena, &event).code == ERR_NONE;
+    *out = fits ? event.value : value_null();
+    return fits;
+}
+
+static bool read_value(Engine *engine, Str bytes, Value *out) {
     Event event;
     Arena scratch = {0};
     bool fits = event_read(EVENT_RESOLVED, bytes, &scratch, &event).code == ERR_NONE;
@@ -147,7 +154,7 @@ static void code_value(Codec *codec, Value *value) {
     Str bytes = read_bytes(codec);
     *value = value_null();
     if (bytes.len == 0) return;
-    if (!snapshot_read_value(codec->engine, bytes, value)) codec->has_failed = true;
+    if (!read_value(codec->engine, bytes, value)) codec->has_failed = true;
 }
 
 // The values of a long loop are made to bytes once, and read where the loop still goes on.
@@ -158,7 +165,7 @@ static void code_slot_value(Codec *codec, Slot *slot) {
         Str bytes = read_bytes(codec);
         if (bytes.len > LARGE) {
             slot->raw = str_dup(arena, bytes);
-        } else if (bytes.len > 0 && !snapshot_read_value(codec->engine, bytes, &slot->value)) {
+        } else if (bytes.len > 0 && !read_value(codec->engine, bytes, &slot->value)) {
             codec->has_failed = true;
         }
         return;

@@ -158,7 +158,7 @@ const Value *slot_value(const Engine *const_engine, const Slot *slot) {
     Engine *engine = (Engine *)const_engine;  // it holds the same as before
     Slot *it = (Slot *)slot;
     bool is_read = it->raw.len == 0 || it->value.kind != VALUE_NULL;
-    if (!is_read && !snapshot_read_value(engine, it->raw, &it->value)) {
+    if (!is_read && !snapshot_read_kept(engine, it->raw, &it->value)) {
         engine_set_fault(engine, "a value of its snapshot is damaged");
     }
     return &it->value;
