@@ -116,7 +116,7 @@ typedef struct Action {
     int64_t at_ms;       // TIMER; SPAWN_RETRY; RECOVER: time of STARTED
     int64_t timeout_ms;  // START, RECOVER; 0: none
     Str id;       // child execution, timer key, idempotency key (START, RECOVER: 36 characters)
-    Value value;  // SPAWN_CHILD: what SLOT_B gave; SIGNAL_CHILD: {signal}; 
+    Value value;  // SPAWN_CHILD: what SLOT_B gave; SIGNAL_CHILD: {signal};
                   // RECOVER: {properties, checkpoint}; CANCEL: {reason, properties, checkpoint};
                   // START of a part of ITEMS: {items, batch}
 } Action;
