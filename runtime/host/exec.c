@@ -48,7 +48,6 @@ struct Exec {
     Kept *kept;  // a process that outlives this one
     // Of a container instead of a process.
     Attach *attach;
-    int64_t skip;  // lines that were logged before
     Str failure, failure_class;
 };
 
@@ -190,9 +189,7 @@ static void on_line(void *self, Str line, unsigned flags) {
         buffer_clear(&exec->last_error);
         buffer_add(&exec->last_error, str_slice(line, 0, LAST_ERROR_MAX));
     }
-    bool is_known = exec->skip > 0;
-    if (is_known) exec->skip--;
-    if (callback_takes(exec, stream->kind, line) || !exec->log || is_known) return;
+    if (callback_takes(exec, stream->kind, line) || !exec->log) return;
     HostTask *task = exec->wait.task;
     int level = stream->kind == PROC_STDOUT ? LOG_INFO : LOG_ERROR;
     const HostCallbacks *callbacks = &task->start.callbacks;
@@ -605,10 +602,16 @@ static Err start_kept(Exec *exec, Procs *procs, const ProcStart *process, Str fo
     return keep_start(procs, &start, &kept, &exec->kept);
 }
 
+// What comes again is not logged again: all that the attempt has logged behind `before` lines.
+static void skip_logged(HostTask *task, int64_t before) {
+    const HostCallbacks *callbacks = &task->start.callbacks;
+    if (callbacks->skip == NULL || callbacks->logged == NULL) return;
+    callbacks->skip(callbacks->self, task, callbacks->logged(callbacks->self, task) - before);
+}
+
 // What is at `folder`, of an attempt before a crash. False where it never began.
 static Err find_kept(Exec *exec, Str name, bool *is_there) {
     HostTask *task = exec->wait.task;
-    const HostCallbacks *callbacks = &task->start.callbacks;
     Arena *arena = &exec->wait.arena;
     Procs *procs = NULL;
     *is_there = false;
@@ -626,9 +629,7 @@ static Err find_kept(Exec *exec, Str name, bool *is_there) {
     task->kept = str_dup(&task->arena, folder);
     task->goes_on = task->has_begun = true;
     TRY(workdir_open(task));
-    if (callbacks->skip == NULL || callbacks->logged == NULL) return err_none();
-    int64_t before = value_map_get_int(task->checkpoint, STR("logged"), 0);
-    callbacks->skip(callbacks->self, task, callbacks->logged(callbacks->self, task) - before);
+    skip_logged(task, value_map_get_int(task->checkpoint, STR("logged"), 0));
     return err_none();
 }
 
@@ -718,7 +719,7 @@ int api_exec(lua_State *L) {
     static const char *const known[] = {"argv",    "script", "interpreter",  "env",   "cwd",
                                         "on_line", "log",    "stdout_limit", "keep",  "markers",
                                         "runner",  "image",  "grace",        "stdin", "attach",
-                                        "skip",    "kept",   "reads",        NULL};
+                                        "logged",  "kept",   "reads",        NULL};
     HostTask *task = call_begin(L);
     lua_settop(L, 1);
     Exec *exec = (Exec *)wait_new(L, sizeof *exec);
@@ -743,13 +744,14 @@ int api_exec(lua_State *L) {
     int64_t grace = value_map_get_int(fields, STR("grace"), 0) * 1000;
     int64_t least = task->host->options.grace_ms;
     exec->grace_ms = grace > least ? grace : least;
-    exec->skip = value_map_get_int(fields, STR("skip"), 0);
     Str kept = value_map_get_text(fields, STR("kept"), (Str){0});
     if (kept.len > 0) return go_on(L, exec, kept);
     const Value *attach = value_map_get(fields, STR("attach"));
     Err err = check_runner(task, fields);
     if (err.code == ERR_NONE) err = workdir_open(task);
     if (err.code == ERR_NONE && attach != NULL) {
+        int64_t logged = value_map_get_int(fields, STR("logged"), -1);
+        if (logged >= 0) skip_logged(task, logged);
         err = attach_start(task, exec, *attach, arena, &exec->attach);
     } else if (err.code == ERR_NONE) {
         if (effect(task, describe(fields, arena))) {

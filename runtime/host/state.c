@@ -96,6 +96,14 @@ bool take_failure(lua_State *L, int index, HostTask *task) {
     return true;
 }
 
+// host.logged() -> how many lines this attempt has logged, also before a crash
+static int api_logged(lua_State *L) {
+    HostTask *task = call_begin(L);
+    const HostCallbacks *callbacks = &task->start.callbacks;
+    lua_pushinteger(L, callbacks->logged == NULL ? 0 : callbacks->logged(callbacks->self, task));
+    return 1;
+}
+
 static int failure_to_text(lua_State *L) {
     lua_getfield(L, 1, "message");
     return 1;
@@ -430,6 +438,7 @@ void add_state_functions(lua_State *L) {
     static const luaL_Reg functions[] = {
         {"log",        api_log       },
         {"logs",       api_logs      },
+        {"logged",     api_logged    },
         {"metric",     api_metric    },
         {"outputs",    api_outputs   },
         {"fail",       api_fail      },

@@ -34,6 +34,7 @@ function docker.call(host, engine, method, path, more)
     if answer == nil and (class == "transient" or class == "ambiguous") and not on_chunk then
         answer, message, class = host.http(request)
     end
+    if answer == nil and class == "permanent" then return nil, message, class end
     if answer == nil then
         return nil, "the container engine at '" .. tostring(engine.name) .. "' does not answer: "
             .. message .. " (start it, or say where it is in DOCKER_HOST, or run the task on the host: "
@@ -295,13 +296,12 @@ end
 local function fetch_files(host, engine, name, folder)
     local got, message, class = docker.call(host, engine, "GET", "/containers/" .. name .. "/archive",
         { query = { path = folder }, save = ARCHIVE, may_lack = true })
-    if got == nil and message ~= nil then return nil, message, class end
-    local ok = true
+    local ok = got ~= nil or message == nil or nil  -- no answer and no message: there is no such folder
     if got ~= nil then ok, message, class = host.workdir.unpack(ARCHIVE) end
     host.workdir.remove(ARCHIVE)
     host.workdir.remove(SCRIPT)
-    if ok == nil then return nil, message, class end
-    return true
+    if ok then return true end
+    return nil, "the files of the container cannot be brought back to '" .. folder .. "': " .. message, class
 end
 
 -- The file behind $FLOW_OUTPUT has a folder of its own: the working directory may have to be empty.
@@ -318,7 +318,8 @@ local function fetch_outputs(host, engine, name, command, result)
     host.workdir.remove(ARCHIVE)
 end
 
-local function make(host, engine, command, options, name)
+-- `about_to_start` is called when all that comes before has been logged.
+local function make(host, engine, command, options, name, about_to_start)
     local ok, message, class = have_image(host, engine, command.image, options)
     if ok == nil then return nil, message, class end
     command.argv, message = vector_of(host, command)
@@ -339,6 +340,7 @@ local function make(host, engine, command, options, name)
         end
     end
     host.workdir.remove(SCRIPT)
+    about_to_start()
     ok, message, class = docker.call(host, engine, "POST", "/containers/" .. name .. "/start",
         { accept = 304 })
     if ok == nil then
@@ -349,11 +351,11 @@ local function make(host, engine, command, options, name)
 end
 
 -- Follows it to its end: what host.exec gives, with the code of the container.
-local function follow(host, engine, command, name, skip)
+local function follow(host, engine, command, name, logged)
     return host.exec({
         attach = { url = engine.url .. "/v1.41/containers/" .. name, unix = engine.unix,
             tls = engine.tls },
-        skip = skip, on_line = command.on_line,
+        logged = logged, on_line = command.on_line,
     })
 end
 
@@ -364,7 +366,7 @@ local function finish(host, engine, command, options, name, result)
     end
     fetch_outputs(host, engine, name, command, result)
     if value.get(host, options, "delete") ~= false then remove(host, engine, name) end
-    if ok == nil then return nil, message, class end
+    if ok == nil then result.failure, result.class = message, class end  -- what it printed counts
     return result
 end
 
@@ -384,13 +386,16 @@ function docker.run(host, engine, command, options)
     if value.get(host, options, "fileHandlingStrategy") == "MOUNT" then
         command.mounted = { command.folder, folder_of(command.output_file) }
     end
-    host.checkpoint({ container = name, folder = command.folder, mounted = command.mounted ~= nil,
-        output_file = command.output_file,
-        host = value.get(host, options, "host") or value.get(host, options, "dockerHost"),
-        grace = value.get(host, options, "killGracePeriod"),
-        keep = value.get(host, options, "delete") == false })
+    local function remember()
+        host.checkpoint({ container = name, folder = command.folder, mounted = command.mounted ~= nil,
+            output_file = command.output_file, logged = host.logged(),
+            host = value.get(host, options, "host") or value.get(host, options, "dockerHost"),
+            grace = value.get(host, options, "killGracePeriod"),
+            keep = value.get(host, options, "delete") == false })
+    end
+    remember()
     local id
-    id, message, class = make(host, engine, command, options, name)
+    id, message, class = make(host, engine, command, options, name, remember)
     if id == nil then return nil, message, class end
     if value.get(host, options, "wait") == false then
         return { code = 0, vars = host.map({}), runner = { containerId = id } }
@@ -412,6 +417,12 @@ function docker.go_on(host, engine, command, options, last)
         "/containers/" .. name .. "/json", { may_lack = true })
     if found == nil and message ~= nil then return nil, message, class end
     if found == nil then return false end
+    if value.get(host, options, "resume") == false then
+        host.log("WARN", "the container of before the crash is ended, and the task begins again: "
+            .. "'resume' is false")
+        remove(host, engine, name)
+        return false
+    end
     local inspected = host.json.decode(found.body)
     local state = value.get(host, inspected, "State")
     if value.get(host, state, "Status") == "created" or value.get(host, state, "Status") == "configured" then
@@ -421,9 +432,8 @@ function docker.go_on(host, engine, command, options, last)
     command.folder = last.checkpoint.folder
     command.output_file = last.checkpoint.output_file
     command.mounted = last.checkpoint.mounted ~= false and {} or nil
-    local _, logged = host.logs({ tasks = { host.context.task_id }, level = "INFO" })
     local result
-    result, message, class = follow(host, engine, command, name, logged)
+    result, message, class = follow(host, engine, command, name, last.checkpoint.logged)
     if result == nil then return nil, message, class end
     result.runner = { containerId = value.get(host, inspected, "Id") }
     return finish(host, engine, command, options, name, result)

@@ -216,6 +216,7 @@ function script.finish(props, host, spec, result)
 
     if not spec.is_bare then
         host.outputs({ exitCode = result.code, vars = result.vars, taskRunner = result.runner })
+    if result.failure then return nil, result.failure, result.class end
     end
     local more, is_warning
     local files, message, class = collect_files(props, host)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -236,6 +237,57 @@ def test_after_a_crash_the_same_container_is_gone_on_with():
         log = logged(folder)
         assert log.count("started") == 1 and log.count("over") == 1, log
         assert not engine().containers()
+
+
+def test_after_a_crash_each_run_of_a_task_logs_each_line_once():
+    with flowtest.temporary() as name:
+        folder = Path(name)
+        commands = ["echo from {{ taskrun.value }}", 'echo \'::{"logs":[{"level":"WARN","message":"said {{ taskrun.value }}"}]}::\'',
+                    "echo bad {{ taskrun.value }} >&2", "sleep 3", "echo over {{ taskrun.value }}"]
+        artifact = compiled(folder, [{"id": "each", "type": "io.kestra.plugin.core.flow.ForEach", "values": ["x1", "y2"], "concurrencyLimit": 2,
+                                      "tasks": [{"id": "a", "type": SHELL + "Commands", "containerImage": IMAGE, "taskRunner": OFFLINE,
+                                                 "commands": commands}]}])
+        process = start(folder, artifact, "x")
+        wait_for(lambda: logged(folder).count("bad ") == 2)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        flowtest.run([flowtest.FLOWRUN, "resume", "x", "--state-dir", folder / "state"], env=environment(), check=0)
+        log = logged(folder)
+        for value in ("x1", "y2"):
+            for text in ("from", "said", "bad", "over"):
+                assert log.count(f"{text} {value}") == 1, log
+
+
+def test_a_runner_that_does_not_resume_begins_again():
+    with flowtest.temporary() as name:
+        folder = Path(name)
+        artifact = compiled(folder, [{"id": "a", "type": SHELL + "Commands", "containerImage": IMAGE, "taskRunner": {**OFFLINE, "resume": False},
+                                      "commands": ["echo begun", "sleep 2"]}])
+        process = start(folder, artifact, "x")
+        wait_for(lambda: "begun" in logged(folder))
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        flowtest.run([flowtest.FLOWRUN, "resume", "x", "--state-dir", folder / "state"], env=environment(), check=0)
+        assert logged(folder).count("begun") == 2 and not engine().containers()
+
+
+def test_a_full_disk_keeps_what_was_printed():
+    with flowtest.temporary() as name:
+        folder = Path(name)
+        (folder / "state").mkdir()
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder / "state"], capture_output=True)
+        if mounted.returncode != 0:
+            flowtest.skip("no file system can be mounted here")
+        try:
+            artifact = compiled(folder, [{"id": "a", "type": SHELL + "Commands", "containerImage": IMAGE, "taskRunner": OFFLINE,
+                                          "commands": ['echo \'::{"outputs":{"n":1}}::\'', "head -c 9000000 /dev/zero > big"]}])
+            runs, done = run_flow(folder, artifact)
+            assert runs["a"]["state"]["current"] == "FAILED" and runs["a"]["outputs"]["vars"] == {"n": 1}, runs
+            said = [line for line in done.stderr.splitlines() if "ERROR a:" in line]
+            assert len(said) == 1 and "cannot be brought back" in said[0] and "No space left" in said[0], done.stderr
+            assert not engine().containers()
+        finally:
+            subprocess.run(["umount", folder / "state"], check=True)
 
 
 if __name__ == "__main__":

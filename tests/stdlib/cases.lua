@@ -492,6 +492,40 @@ case("a_command_in_a_container_is_made_filled_started_followed_and_removed", fun
     same(record.failure, "Command failed with exit code 3")
 end)
 
+case("every_property_of_the_docker_runner_reaches_the_engine", function()
+    local world = engine {}
+    world.engine.volumes = true
+    local record = fake.run("io.kestra.plugin.scripts.shell.Commands", { commands = { "a" },
+        containerImage = "img", taskRunner = { type = "x.Docker", user = "u", entryPoint = { "/e" },
+            extraHosts = { "h:1" }, networkMode = "none", portBindings = { "8080:80", "127.0.0.1:53:53/udp" },
+            volumes = { "/a:/b" }, shmSize = "1MB", privileged = true,
+            cpu = { cpus = 2 }, memory = { memory = "1GB", memorySwap = "2GB", memorySwappiness = "30",
+                memoryReservation = "512KB", kernelMemory = "64MB", oomKillDisable = true },
+            deviceRequests = { { driver = "nvidia", count = 1, deviceIds = { "0" },
+                capabilities = { { "gpu" } }, options = { a = "b" } } } } }, world)
+    local body = record.http[2].json
+    local on = body.HostConfig
+    same({ body.User, body.Entrypoint, on.ExtraHosts, on.NetworkMode, on.Binds, on.ShmSize, on.Privileged },
+        { "u", { "/e" }, { "h:1" }, "none", { "/a:/b" }, 1048576, true })
+    same(on.PortBindings, { ["80/tcp"] = { { HostIp = "", HostPort = "8080" } },
+        ["53/udp"] = { { HostIp = "127.0.0.1", HostPort = "53" } } })
+    same({ on.NanoCpus, on.Memory, on.MemorySwap, on.MemorySwappiness, on.MemoryReservation,
+        on.KernelMemory, on.OomKillDisable },
+        { 2000000000, 1073741824, 2147483648, 30, 524288, 67108864, true })
+    same(on.DeviceRequests, { { Driver = "nvidia", Count = 1, DeviceIDs = { "0" },
+        Capabilities = { { "gpu" } }, Options = { a = "b" } } })
+end)
+
+case("the_deprecated_docker_says_the_same", function()
+    local record = fake.run("io.kestra.plugin.scripts.shell.Commands", { commands = { "a" },
+        docker = { image = "img", user = "u", networkMode = "none", pullPolicy = "ALWAYS", cpu = { cpus = 1 } } },
+        engine {})
+    same(calls(record)[1], "POST /images/create")
+    local body = record.http[2].json
+    same({ body.Image, body.User, body.HostConfig.NetworkMode, body.HostConfig.NanoCpus },
+        { "img", "u", "none", 1000000000 })
+end)
+
 case("a_script_with_a_secret_is_no_argument_of_a_container", function()
     local record = fake.run("io.kestra.plugin.scripts.shell.Commands",
         { commands = { fake.secret("curl KEY") }, containerImage = "img" }, engine {})

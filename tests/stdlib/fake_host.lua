@@ -140,6 +140,8 @@ function fake.host(script)
     end
     function host.registry_auth() end
 
+    function host.logged() return #record.logs end
+
     function host.runner(t)
         if script.engine and (t.image or t.runner) then return script.engine end
         return { kind = "process" }
