@@ -381,7 +381,8 @@ static int hmac(lua_State *L) {
 
 static int encode_base64(lua_State *L) {
     HostTask *task = call_begin(L);
-    Value value = check_value(L, 1, &task->call, "base64.encode");
+    bool is_text = lua_type(L, 1) == LUA_TSTRING;  // bytes of a file need be no text
+    Value value = is_text ? value_null() : check_value(L, 1, &task->call, "base64.encode");
     bool is_url = lua_toboolean(L, 2) != 0;
     if (value.kind == VALUE_SECRET) {
         if (is_url)

@@ -544,7 +544,8 @@ static int wd_unpack(lua_State *L) {
     HostTask *task = call_begin(L);
     Err err = workdir_open(task);
     if (err.code == ERR_NONE) {
-        err = workdir_unpack(task, check_text(L, 1, "path"), task->workdir_fd, &task->call);
+        Str filter = lua_isnoneornil(L, 2) ? (Str){0} : check_text(L, 2, "compression");
+        err = workdir_unpack(task, check_text(L, 1, "path"), filter, task->workdir_fd, &task->call);
     }
     return done(L, &err);
 }

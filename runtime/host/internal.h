@@ -236,7 +236,8 @@ int api_workdir(lua_State *L);
 // A folder as an archive in the directory, its entries below `top`, and back from one whose top is
 // a folder (tar.c).
 MUST_CHECK Err workdir_pack(HostTask *task, Str name, int from, Str top, Arena *arena);
-MUST_CHECK Err workdir_unpack(HostTask *task, Str archive, int to, Arena *arena);
+// `filter` as for archives; empty: none.
+MUST_CHECK Err workdir_unpack(HostTask *task, Str archive, Str filter, int to, Arena *arena);
 
 // --- $FLOW_OUTPUT (output_file.c) ---------------------------------------------------------------
 

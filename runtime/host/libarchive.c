@@ -127,6 +127,10 @@ static Err set_format(const Archive *archive, Str format) {
 
 static Err set_filter(const Archive *archive, Str filter) {
     if (filter.len == 0) return err_none();
+    if (archive->is_read && str_eq(filter, STR("PRINTED"))) {  // Base64 of a gzip, from a log
+        TRY(call_named(archive, "archive_read_support_filter_", "uu"));
+        filter = STR("GZIP");
+    }
     for (size_t i = 0; i < COUNT(filters); i++) {
         if (!str_eq(filter, str_from(filters[i].name))) continue;
         return call_named(archive,

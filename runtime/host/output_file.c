@@ -275,7 +275,7 @@ int wd_take_outputs(lua_State *L) {
     int folder = -1;
     Err err = archive.len == 0 ? err_none() : open_folder(path, arena, &folder);
     if (folder >= 0) {
-        err = workdir_unpack(task, archive, folder, arena);
+        err = workdir_unpack(task, archive, (Str){0}, folder, arena);
         close(folder);
     }
     if (err.code != ERR_NONE) host_task_log(task, LOG_WARN, str_from(err.text));

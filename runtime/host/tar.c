@@ -232,11 +232,11 @@ static Err take_entry(Unpack *unpack, EntryHandle *entry) {
     return err_none();
 }
 
-Err workdir_unpack(HostTask *task, Str archive, int to, Arena *arena) {
+Err workdir_unpack(HostTask *task, Str archive, Str filter, int to, Arena *arena) {
     Unpack unpack = {.folder = to, .arena = arena};
     int in = -1;
     TRY(workdir_open_file(task, archive, O_RDONLY, 0, &in));
-    Err err = archive_open(&unpack.archive, in, STR("GNU"), (Str){0});
+    Err err = archive_open(&unpack.archive, in, STR("GNU"), filter);
     EntryHandle *entry = NULL;
     while (err.code == ERR_NONE) {
         err = archive_next(&unpack.archive, &entry);

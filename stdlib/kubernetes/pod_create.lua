@@ -1,14 +1,10 @@
--- Run a pod to its end: create it, follow the logs of its containers, wait, delete it. The pod of a task
--- run that was interrupted is found by its labels and followed on.
---
--- Input files lie in a Secret of the pod's name, mounted at /kestra/working-dir, which goes with the pod;
--- so they are a MiB at most. Files out of a pod are not fetched: a marker in its log carries values.
+-- Run a pod to its end: create it, follow the logs of its containers, wait, fetch its files, delete it. The
+-- pod of a task run that was interrupted is found by its labels and followed on.
 local k8s = use "lib.k8s"
 local markers = use "lib.markers"
+local podfiles = use "lib.podfiles"
 local value = use "lib.value"
 
-local WORKING_DIR = "/kestra/working-dir"
-local FILES_MAX = 1000000  -- bytes of all input files: what one object of a cluster may hold
 local POLL = 1  -- seconds
 local LOG_IDLE = 20  -- seconds without a line, after which a log is asked for again
 
@@ -83,71 +79,8 @@ local function with_defaults(host, props, spec)
     return spec
 end
 
--- Mounts the Secret with the input files into each container.
-local function mount_files(host, spec, name, files)
-    local items = host.list()
-    for i, file in ipairs(files) do
-        items[i] = host.map({ key = file.key, path = file.path })
-    end
-    local volumes = host.list()
-    for _, volume in ipairs(value.list(host, spec.volumes)) do volumes[#volumes + 1] = volume end
-    volumes[#volumes + 1] = host.map({
-        name = "kestra-files",
-        secret = host.map({ secretName = name, items = items }),
-    })
-    spec.volumes = volumes
-    for _, container in ipairs(spec.containers) do
-        local mounts = host.list()
-        for _, mount in ipairs(value.list(host, container.volumeMounts)) do
-            mounts[#mounts + 1] = mount
-        end
-        mounts[#mounts + 1] = host.map({ name = "kestra-files", mountPath = WORKING_DIR })
-        container.volumeMounts = mounts
-        if container.workingDir == nil then container.workingDir = WORKING_DIR end
-    end
-end
-
-local function read_files(props, host)
-    if props.inputFiles == nil then return {} end
-    local ok, message, class = host.workdir.input_files(props.inputFiles)
-    if ok == nil then return nil, message, class end
-    local files, size = {}, 0
-    for i, path in ipairs(host.workdir.list()) do
-        local bytes
-        bytes, message, class = host.workdir.read(path, FILES_MAX)
-        if bytes == nil then return nil, message, class end
-        size = size + #bytes
-        files[i] = { key = "file-" .. i, path = path, bytes = bytes }
-    end
-    if size > FILES_MAX then
-        return nil, "'inputFiles' have " .. size .. " bytes; a pod takes " .. FILES_MAX
-            .. " at most here: let it fetch larger files itself", "permanent"
-    end
-    return files
-end
-
-local function create_secret(host, connection, namespace, pod, files)
-    local data = host.map()
-    for _, file in ipairs(files) do data[file.key] = host.base64.encode(file.bytes) end
-    return k8s.call(host, connection, {
-        method = "POST",
-        path = collection(namespace, "secrets"),
-        json = host.map({
-            apiVersion = "v1",
-            kind = "Secret",
-            metadata = host.map({
-                name = pod.metadata.name,
-                labels = host.map(labels_of(host)),
-                ownerReferences = host.list({ host.map({ apiVersion = "v1", kind = "Pod",
-                    name = pod.metadata.name, uid = pod.metadata.uid }) }),
-            }),
-            data = data,
-        }),
-    })
-end
-
 local function create_pod(props, host, connection, namespace)
-    local files, message, class = read_files(props, host)
+    local files, message, class = podfiles.read(props, host)
     if files == nil then return nil, message, class end
     local metadata = copy(host, props.metadata)
     local labels = copy(host, metadata.labels)
@@ -155,13 +88,12 @@ local function create_pod(props, host, connection, namespace)
     metadata.labels = labels
     if metadata.name == nil and metadata.generateName == nil then metadata.name = pod_name(host) end
     local spec = with_defaults(host, props, copy(host, props.spec))
-    if #files > 0 then
-        if metadata.name == nil then
-            return nil, "'inputFiles' need 'metadata.name' instead of 'generateName'", "permanent"
-        end
-        mount_files(host, spec, metadata.name, files)
+    if #files > 0 and metadata.name == nil then
+        return nil, "'inputFiles' need 'metadata.name' instead of 'generateName'", "permanent"
     end
     local pod
+    pod, message, class = podfiles.arrange(host, props, spec, metadata.name, files)
+    if pod == nil then return nil, message, class end
     pod, message, class = k8s.call(host, connection, {
         method = "POST",
         path = collection(namespace, "pods"),
@@ -172,7 +104,8 @@ local function create_pod(props, host, connection, namespace)
     if pod.planned or #files == 0 then return pod end
     -- The pod waits until its Secret is there.
     local secret
-    secret, message, class = create_secret(host, connection, namespace, pod, files)
+    secret, message, class = podfiles.create_secret(host, connection,
+        collection(namespace, "secrets"), pod, files, labels_of(host))
     if secret == nil then
         k8s.call(host, connection, { method = "DELETE", may_lack = true,
             path = collection(namespace, "pods", pod.metadata.name) })
@@ -290,7 +223,17 @@ local function follow(host, connection, path, container, pod)
     end
 end
 
+-- Fetches the output files and keeps them; a message and its class where that fails.
+local function fetch_files(props, host, connection, path)
+    local ok, message, class = podfiles.fetch(host, connection, path)
+    local found
+    if ok then found, message, class = host.workdir.output_files(props.outputFiles) end
+    if found == nil then return "the output files of the pod cannot be fetched: " .. message, class end
+    host.outputs({ outputFiles = found })
+end
+
 -- Until the pod has ended, or will not; `on_failure` is called before what follows its logs is waited for.
+-- Files are fetched when all but their side-car has ended.
 local function watch(props, host, connection, path, vars, on_failure)
     local running = host.duration(props.waitUntilRunning or "PT10M")
     local whole = host.duration(props.waitRunning or "PT1H")
@@ -298,13 +241,28 @@ local function watch(props, host, connection, path, vars, on_failure)
         return phase_of(host, given) ~= "Pending"
     end)
     if pod == nil then return nil, message, class end
-    local containers = value.list(host, pod.spec.containers)
+    local containers = {}
+    for _, container in ipairs(value.list(host, pod.spec.containers)) do
+        if container.name ~= podfiles.SIDECAR then containers[#containers + 1] = container end
+    end
     local work = { n = #containers + 1 }
     local state, ended, why, kind = { vars = vars }, nil, nil, nil
     work[1] = function()
-        ended, why, kind = wait_for(host, connection, path, whole, "at its end", function(given)
-            return has_ended(host, given)
-        end)
+        local began = host.now()
+        if podfiles.wants_output(props) then
+            ended, why, kind = wait_for(host, connection, path, whole, "at its end", function(given)
+                return has_ended(host, given) or podfiles.are_due(host, given)
+            end)
+            if ended ~= nil and not has_ended(host, ended) then
+                state.files, state.files_class = fetch_files(props, host, connection, path)
+            end
+            whole = math.max(30, whole - (host.now() - began) / 1000)
+        end
+        if ended ~= nil or not podfiles.wants_output(props) then
+            ended, why, kind = wait_for(host, connection, path, whole, "at its end", function(given)
+                return has_ended(host, given)
+            end)
+        end
         state.is_over = true
         if ended == nil then on_failure() end  -- with it the logs end, too
     end
@@ -313,7 +271,7 @@ local function watch(props, host, connection, path, vars, on_failure)
     end
     host.all(work)
     if ended == nil then return nil, why, kind end
-    return ended
+    return ended, state.files, state.files_class
 end
 
 local function failure_of(host, pod)
@@ -364,6 +322,7 @@ local function attend(props, host, connection, namespace, pod)
     if ended == nil then return nil, message, class end
     host.outputs({ metadata = k8s.metadata(host, ended), status = ended.status })
     if phase_of(host, ended) == "Failed" then return nil, failure_of(host, ended), "permanent" end
+    if message ~= nil then return nil, message, class end
     return {}
 end
 
@@ -372,10 +331,6 @@ local function namespace_of(props, connection)
 end
 
 local function run(props, host)
-    if props.outputFiles ~= nil and #props.outputFiles > 0 then
-        return nil, "'outputFiles' of a pod are not fetched here: write values as a marker "
-            .. '(::{"outputs":{…}}::), and larger files to a storage of your own', "permanent"
-    end
     local connection, message, class = k8s.connect(host, props)
     if connection == nil then return nil, message, class end
     local namespace, pod = namespace_of(props, connection), nil
@@ -407,7 +362,7 @@ local function recover(props, host)
 end
 
 local function kill(props, host)
-    local connection = k8s.connect(host, props)
+    local connection = k8s.connect(host, props)  -- by its labels, so also after a crash
     if connection == nil then return end
     local namespace = namespace_of(props, connection)
     local pod = find_pod(host, connection, namespace)

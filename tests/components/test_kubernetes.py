@@ -1,5 +1,6 @@
 """Tasks of Kubernetes on a real API server. A small kubelet of ours gives pods their node, states and logs."""
 
+import base64
 import contextlib
 import http.server
 import json
@@ -7,6 +8,7 @@ import socketserver
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -25,12 +27,15 @@ POD = "io.kestra.plugin.kubernetes.core.PodCreate"
 
 
 class Cluster:
-    """An API server and a kubelet. What a pod does is in its annotation `test/script`: JSON with log, code, delay, waiting."""
+    """An API server and a kubelet. What a pod does is in its annotation `test/script`: JSON with log, code, delay, waiting, shell.
+
+    Containers that bring files, and `shell` of the script, are run for real, with their volumes in a folder of this host.
+    """
 
     def __init__(self, server, folder):
         self.api = server
         self.folder = Path(folder)
-        self.deleted, self.seen, self.logs = [], {}, {}
+        self.deleted, self.seen, self.logs, self.ended = [], {}, {}, set()
         self.is_over = False
         self.kubelet = self.serve()
         self.call("POST", "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "here"}})
@@ -65,21 +70,21 @@ class Cluster:
             def do_GET(self):  # /containerLogs/NAMESPACE/POD/CONTAINER
                 parts = urllib.parse.urlsplit(self.path)
                 query = urllib.parse.parse_qs(parts.query)
-                _, kind, _, pod, _ = parts.path.split("/")
+                _, kind, _, pod, container = parts.path.split("/")
                 assert kind == "containerLogs"
                 self.send_response(200)
                 self.end_headers()
                 since = query.get("sinceTime", [""])[0]
                 sent = 0
                 while True:
-                    lines = cluster.logs.get(pod, [])
+                    lines = cluster.logs.get((pod, container), [])
                     while sent < len(lines):
                         time_of, text = lines[sent]
                         sent += 1
                         if time_of >= since:
-                            self.wfile.write(f"{time_of} {text}\n".encode())
+                            self.wfile.write((f"{time_of} {text}\n" if "timestamps" in query else text + "\n").encode())
                             self.wfile.flush()
-                    if cluster.seen.get(pod) == "over" or "follow" not in query:
+                    if cluster.seen.get(pod) == "over" or (pod, container) in cluster.ended or "follow" not in query:
                         return
                     time.sleep(0.05)
 
@@ -103,25 +108,76 @@ class Cluster:
         with contextlib.suppress(urllib.error.HTTPError):
             self.call("PATCH", path, {"status": status}, "application/merge-patch+json")
 
+    def lay_volumes(self, pod, root):
+        """What a kubelet mounts below /kestra: the Secret behind links, as it does, and the annotations, kept up to date."""
+        name = pod["metadata"]["name"]
+        (root / "working-dir").mkdir(parents=True)
+        for volume in pod["spec"].get("volumes", []):
+            if "secret" in volume:
+                secret = None
+                while secret is None:
+                    time.sleep(0.1)
+                    secret = self.get(f"/api/v1/namespaces/default/secrets/{volume['secret']['secretName']}")
+                for item in volume["secret"]["items"]:
+                    target = root / "input/..one" / item["path"]
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.write_bytes(base64.b64decode(secret["data"][item["key"]]))
+                (root / "input/..data").symlink_to("..one")
+                (root / "input/files").symlink_to("..data/files")
+            if "downwardAPI" in volume:
+                (root / "pod").mkdir()
+
+                def keep_up():
+                    while self.seen.get(name) != "over":
+                        now = self.get(f"/api/v1/namespaces/default/pods/{name}") or pod
+                        lines = [f"{key}={json.dumps(text)}" for key, text in now["metadata"].get("annotations", {}).items()]
+                        (root / "pod/annotations").write_text("\n".join(lines))
+                        time.sleep(0.1)
+
+                threading.Thread(target=keep_up, daemon=True).start()
+
+    def run_for_real(self, pod, container, command, root):
+        words = [word.replace("/tmp/out", f"{root}/out").replace("/kestra/", f"{root}/") for word in command]
+        done = subprocess.run(["busybox", *words], capture_output=True, text=True, cwd=root / "working-dir", timeout=60)
+        key = (pod["metadata"]["name"], container)
+        self.logs.setdefault(key, []).extend((f"2026-01-01T00:01:00.{i:09d}Z", line) for i, line in enumerate(done.stdout.splitlines()))
+        self.ended.add(key)
+        assert not done.stderr, done.stderr
+        return done.returncode
+
     def live(self, pod):
         name = pod["metadata"]["name"]
         script = json.loads(pod["metadata"].get("annotations", {}).get("test/script", "{}"))
         containers = [c["name"] for c in pod["spec"]["containers"]]
+        sidecar = [c for c in pod["spec"]["containers"] if c["name"] == "out-files"]
 
-        def states(state):
-            return [{"name": c, "image": "x", "imageID": "", "ready": False, "restartCount": 0, "state": state} for c in containers]
+        def states(state, of_sidecar=None):
+            return [{"name": c, "image": "x", "imageID": "", "ready": False, "restartCount": 0,
+                     "state": of_sidecar if of_sidecar and c == "out-files" else state} for c in containers]
 
         if script.get("waiting"):
             self.status(pod, phase="Pending", containerStatuses=states({"waiting": {"reason": script["waiting"], "message": "no"}}))
             return
-        self.status(pod, phase="Running", containerStatuses=states({"running": {"startedAt": "2026-01-01T00:00:00Z"}}))
+        root = self.folder / "pods" / name
+        self.lay_volumes(pod, root)
+        for init in pod["spec"].get("initContainers", []):
+            assert self.run_for_real(pod, init["name"], init["command"], root) == 0
+        running = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
+        self.status(pod, phase="Running", containerStatuses=states(running))
         for i, line in enumerate(script.get("log", [])):
-            self.logs.setdefault(name, []).append((f"2026-01-01T00:00:{i:02d}.000000000Z", line))
+            self.logs.setdefault((name, "main"), []).append((f"2026-01-01T00:00:{i:02d}.000000000Z", line))
             time.sleep(script.get("delay", 0))
-        self.seen[name] = "over"
+        if "shell" in script:
+            self.run_for_real(pod, "main", ["sh", "-c", script["shell"]], root)
         code = script.get("code", 0)
+        over = {"terminated": {"exitCode": code, "reason": "Error" if code else "Completed"}}
+        if sidecar:
+            self.ended.add((name, "main"))
+            self.status(pod, phase="Running", containerStatuses=states(over, running))
+            assert self.run_for_real(pod, "out-files", sidecar[0]["command"], root) == 0
+        self.seen[name] = "over"
         self.status(pod, phase="Failed" if code else "Succeeded",
-                    containerStatuses=states({"terminated": {"exitCode": code, "reason": "Error" if code else "Completed"}}))
+                    containerStatuses=states(over, {"terminated": {"exitCode": 0, "reason": "Completed"}}))
 
     def work(self):
         while not self.is_over:
@@ -212,16 +268,66 @@ def check_a_pod_to_its_end(made, it):
     wait(lambda: made.get(f"/api/v1/namespaces/default/secrets/{name}") is None, "the files were not deleted")
 
 
-def check_input_files_are_mounted(made, it):
-    it.run(pod("kept", {}, delete=False, inputFiles={"in/a.txt": "content of a"}))
-    [found] = [p for p in made.get("/api/v1/namespaces/default/pods")["items"] if "-kept-" in p["metadata"]["name"]]
+def check_input_files_are_brought(made, it):
+    out = it.run(pod("kept", {"shell": "cat in/a.txt .hidden && echo more >> in/a.txt"}, delete=False,
+                     inputFiles={"in/a.txt": "content of a\n", ".hidden": "and this\n"}))
+    [found] = pods_named(made, "-kept-")
     container = found["spec"]["containers"][0]
     assert container["workingDir"] == "/kestra/working-dir"
     assert "/kestra/working-dir" in [m["mountPath"] for m in container["volumeMounts"]]
-    secret = made.get(f"/api/v1/namespaces/default/secrets/{found['metadata']['name']}")
-    assert secret["data"] == {"file-1": "Y29udGVudCBvZiBh"}
-    [volume] = [v for v in found["spec"]["volumes"] if "secret" in v]
-    assert volume["secret"]["items"] == [{"key": "file-1", "path": "in/a.txt"}]
+    [init] = found["spec"]["initContainers"]
+    assert init["name"] == "init-files" and init["image"] == "busybox"
+    logs = flowtest.run([flowtest.FLOWRUN, "logs", it.execution["id"], "--state-dir", it.state]).stdout
+    assert "content of a" in logs and "and this" in logs, logs
+    assert out
+
+
+def texts_of(it, files):
+    return {path: next(Path(it.state).rglob(uri.rsplit("/", 1)[1])).read_text() for path, uri in files.items()}
+
+
+def check_output_files_are_fetched(made, it):
+    shell = "mkdir out; echo one > out/1.txt; echo two > 'out/2 \u00fc.txt'; seq 1 20000 > big; echo no > no; cat given > taken"
+    out = it.run(pod("out", {"shell": shell}, inputFiles={"given": "gift\n"}, outputFiles=["out/*.txt", "big", "taken"],
+                     fileSidecar={"image": "mirror/busybox:1", "resources": {"limits": {"memory": "64Mi"}}}))["out"]
+    texts = texts_of(it, out["outputFiles"])
+    assert texts.pop("big") == "".join(f"{i}\n" for i in range(1, 20001))
+    assert texts == {"out/1.txt": "one\n", "out/2 \u00fc.txt": "two\n", "taken": "gift\n"}, texts
+    out = it.run(pod("named", {"shell": "echo x > one; echo y > other"}, outputFiles=["one", "absent"]))["named"]
+    assert texts_of(it, out["outputFiles"]) == {"one": "x\n"}
+    out = it.run(pod("none", {"shell": "true"}, outputFiles=["absent"]))["none"]
+    assert out["outputFiles"] == {}
+    it.run(pod("failed", {"shell": "echo part > p", "code": 4}, outputFiles=["p"]), status=1)
+    [run] = it.execution["taskRunList"]
+    assert texts_of(it, run["outputs"]["outputFiles"]) == {"p": "part\n"}, run
+    it.run(pod("large", {"shell": "head -c 7000000 /dev/urandom > p"}, outputFiles=["p"]), status=1)
+    assert "more than 6 MiB" in it.execution["reason"]["message"], it.execution["reason"]
+    taken = {"containers": [{"name": "out-files", "image": "x"}]}
+    it.run(task("reserved", POD, spec=taken, outputFiles=["p"]), status=1)
+    assert "'out-files'" in it.execution["reason"]["message"]
+    assert not [p for p in made.get("/api/v1/pods")["items"] if "-kept-" not in p["metadata"]["name"]]
+
+
+def check_output_files_after_a_crash(made, it):
+    _, process = start(it, pod("again", {"log": ["up"] * 8, "delay": 0.5, "shell": "echo done > f"}, outputFiles=["f"]))
+    wait(lambda: pods_named(made, "-again-"), "no pod")
+    time.sleep(1)
+    process.kill()
+    process.communicate()
+    done = flowtest.run([flowtest.FLOWRUN, "resume", "going", "--state-dir", it.state, "--output", "json"], env=it.env)
+    assert done.returncode == 0, done.stderr
+    [run] = json.loads(done.stdout)["taskRunList"]
+    assert texts_of(it, run["outputs"]["outputFiles"]) == {"f": "done\n"}
+
+
+def check_a_kill_after_a_crash_deletes_the_pod(made, it):
+    _, process = start(it, pod("orphan", {"log": ["x"] * 50, "delay": 5}))
+    wait(lambda: pods_named(made, "-orphan-"), "no pod")
+    time.sleep(0.5)
+    process.kill()
+    process.communicate()
+    flowtest.run([flowtest.FLOWRUN, "kill", "going", "--state-dir", it.state], env=it.env, check=0)
+    wait(lambda: not pods_named(made, "-orphan-"), "the pod was left")
 
 
 def check_failures_of_pods(made, it):
@@ -238,6 +344,7 @@ def check_failures_of_pods(made, it):
 
 
 def start(it, *tasks):
+    it.state = Path(tempfile.mkdtemp(dir=it.folder))  # each has its own execution 'going'
     artifact = it.compile(list(tasks))
     return artifact, subprocess.Popen([flowtest.FLOWRUN, "run", artifact, "--state-dir", it.state, "--id", "going"],
                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env={**it.environ()})
@@ -262,7 +369,6 @@ def check_a_pod_outlives_its_runtime(made, it):
 
 
 def check_a_kill_deletes_the_pod(made, it):
-    it.state = it.folder / "other"
     _, process = start(it, pod("endless", {"log": ["x"] * 50, "delay": 5}))
     wait(lambda: pods_named(made, "-endless-"), "no pod")
     time.sleep(0.5)
