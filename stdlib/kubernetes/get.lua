@@ -3,6 +3,9 @@
 local k8s = use "lib.k8s"
 local value = use "lib.value"
 
+local PAGE = "500"
+local GONE, STARTS = 410, 3
+
 local function fetch_named(props, host, connection, version, namespace)
     local items = {}
     for _, name in ipairs(props.resourcesNames) do
@@ -30,18 +33,22 @@ end
 local function fetch_all(props, host, connection, version, namespace)
     local path, message, class = k8s.path(host, connection, version, props.resourceType, namespace)
     if path == nil then return nil, message, class end
-    local items, continue = {}, nil
-    repeat
-        local list, problem, why = k8s.call(host, connection, {
+    local items, continue, starts = {}, nil, 1
+    while true do
+        local list, problem, why, status = k8s.call(host, connection, {
             path = path,
-            query = { limit = "500", continue = continue },
+            query = { limit = PAGE, continue = continue },
         })
-        if list == nil then return nil, problem, why end
-        for _, item in ipairs(value.list(host, list.items)) do items[#items + 1] = item end
-        continue = value.get(host, list.metadata, "continue")
-        if continue == "" then continue = nil end
-    until continue == nil
-    return items
+        if list == nil and status == GONE and starts < STARTS then
+            items, continue, starts = {}, nil, starts + 1  -- what was listed is too old to go on from
+        elseif list == nil then
+            return nil, problem, why
+        else
+            for _, item in ipairs(value.list(host, list.items)) do items[#items + 1] = item end
+            continue = value.get(host, list.metadata, "continue")
+            if continue == nil or continue == "" then return items end
+        end
+    end
 end
 
 local function status_of(host, item)

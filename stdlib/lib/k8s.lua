@@ -46,7 +46,15 @@ local function group_path(version)
     return (string.find(version, "/") and "/apis/" or "/api/") .. version
 end
 
--- One request; the decoded answer, or nil, message, class. A status of 404 gives nil alone where
+-- Somebody changed the object between the server's own reading and writing: nothing was done, and the same
+-- patch may be sent again. Fields that another manager owns are named as causes, and that stays a conflict.
+local function is_race(host, answer, decoded)
+    local details = host.is_map(decoded) and value.get(host, decoded, "details")
+    return answer.status == 409 and value.get(host, decoded, "reason") == "Conflict"
+        and #value.list(host, details and value.get(host, details, "causes")) == 0
+end
+
+-- One request; the decoded answer, or nil, message, class, status. A status of 404 gives nil alone where
 -- `may_lack` is set.
 function k8s.call(host, connection, request)
     request.url = connection.server .. request.path
@@ -55,11 +63,17 @@ function k8s.call(host, connection, request)
     request.headers.Accept = "application/json"
     local may_lack = request.may_lack
     request.path, request.may_lack, request.retry = nil, nil, TRIES
-    local answer, message, class = host.http(request)
-    if answer == nil then return nil, message, class end
-    if answer.planned then return { planned = true } end
-    if answer.status == 404 and may_lack then return nil end
-    local decoded = host.json.decode(answer.body)
+    local answer, decoded
+    for try = 1, TRIES do
+        local message, class
+        answer, message, class = host.http(request)
+        if answer == nil then return nil, message, class end
+        if answer.planned then return { planned = true } end
+        if answer.status == 404 and may_lack then return nil end
+        decoded = host.json.decode(answer.body)
+        if request.method ~= "PATCH" or not is_race(host, answer, decoded) or try == TRIES then break end
+        host.sleep(0.2 * try)
+    end
     if answer.status < 300 then
         if decoded == nil then
             return nil, "the Kubernetes API answered with something that is not JSON", "permanent"
@@ -67,7 +81,8 @@ function k8s.call(host, connection, request)
         return decoded
     end
     local reason = host.is_map(decoded) and value.get(host, decoded, "message")
-    return nil, reason or "the Kubernetes API answered with status " .. answer.status, answer.class
+    return nil, reason or "the Kubernetes API answered with status " .. answer.status, answer.class,
+        answer.status
 end
 
 -- A stream of a GET: `on_chunk` gets it piece by piece. Nothing at its end, else nil, message, class.

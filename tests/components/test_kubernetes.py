@@ -330,6 +330,144 @@ def check_a_kill_after_a_crash_deletes_the_pod(made, it):
     wait(lambda: not pods_named(made, "-orphan-"), "the pod was left")
 
 
+class Faults:
+    """In front of the API server, with its certificate: what `faults` say, then the server's own answer.
+
+    A fault is (method, part of the path, status, body); each is given once, in order.
+    """
+
+    def __init__(self, made):
+        self.faults, self.asked = [], []
+        faults = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *args):
+                pass
+
+            def answer(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                faults.asked.append((self.command, self.path))
+                fault = faults.faults[0] if faults.faults else None
+                if fault and fault[0] == self.command and fault[1] in self.path:
+                    faults.faults.pop(0)
+                    return self.send(fault[2], json.dumps(fault[3]).encode())
+                request = urllib.request.Request(made.api.url + self.path, method=self.command, data=body or None,
+                                                 headers={k: v for k, v in self.headers.items() if k in ("Authorization", "Content-Type")})
+                try:
+                    with urllib.request.urlopen(request, timeout=20, context=made.api.context) as response:
+                        self.send(response.status, response.read())
+                except urllib.error.HTTPError as error:
+                    self.send(error.code, error.read())
+
+            def send(self, status, body):
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Retry-After", "0")
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST = do_PATCH = do_DELETE = answer
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(made.api.folder / "srv.crt", made.api.folder / "srv.key")
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        self.kubeconfig = made.folder / "faulty"
+        self.kubeconfig.write_text(made.api.kubeconfig.read_text().replace(
+            made.api.url, f"https://127.0.0.1:{self.server.server_port}"))
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+CONFLICT = {"kind": "Status", "reason": "Conflict", "message": "the object has been modified; please apply your changes to the latest version"}
+OWNED = {"kind": "Status", "reason": "Conflict", "message": "Apply failed with 1 conflict: conflict with \"other\": .data.a",
+         "details": {"causes": [{"reason": "FieldManagerConflict", "field": ".data.a"}]}}
+
+
+def config_map(name, text):
+    return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{a: {text}}}\n"
+
+
+def check_a_server_that_is_busy_races_or_forgets(made, it):
+    faulty = Faults(made)
+    before, it.env = it.env, {"KUBECONFIG": str(faulty.kubeconfig)}
+    try:
+        busy = {"kind": "Status", "reason": "TooManyRequests", "message": "slow down"}
+        faulty.faults = [("PATCH", "/configmaps/raced", 429, busy), ("PATCH", "/configmaps/raced", 409, CONFLICT),
+                         ("PATCH", "/configmaps/raced", 409, CONFLICT)]
+        it.run(task("raced", KUBECTL + "Apply", spec=config_map("raced", "one")))
+        assert made.get("/api/v1/namespaces/default/configmaps/raced")["data"] == {"a": "one"}
+        assert len([1 for method, _ in faulty.asked if method == "PATCH"]) == 4 and not faulty.faults
+        faulty.asked.clear()
+        faulty.faults = [("PATCH", "/configmaps/owned", 409, OWNED)]
+        it.run(task("owned", KUBECTL + "Apply", spec=config_map("owned", "two")), status=1)
+        assert "Apply failed with 1 conflict" in it.execution["reason"]["message"] and len(faulty.asked) == 1
+        gone = {"kind": "Status", "reason": "Expired", "message": "the continue token is too old"}
+        page = {"kind": "List", "metadata": {"continue": "old"}, "items": [{"metadata": {"name": "stale"}}]}
+        faulty.faults = [("GET", "/configmaps", 200, page), ("GET", "continue=old", 410, gone)]
+        out = it.run(task("list", KUBECTL + "Get", resourceType="ConfigMap", fetchType="FETCH"))["list"]
+        names = [each["name"] for each in out["metadataItems"]]
+        assert "raced" in names and "stale" not in names, names
+        # A pod is followed through a server that is away for a moment.
+        faulty.faults = [("GET", "/pods/", 503, busy), ("GET", "/pods/", 500, busy), ("GET", "/pods/", 429, busy)]
+        assert it.run(pod("shaky", {"log": ["x"], "delay": 1}))["shaky"]["status"]["phase"] == "Succeeded"
+    finally:
+        it.env = before
+        faulty.close()
+
+
+def check_ways_to_be_known(made, it):
+    """Client certificate, plugin and the account of a pod, each against the real server."""
+    folder, api = made.folder / "ways", made.api
+    folder.mkdir()
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": "sh", "interactiveMode": "Never",
+              "args": ["-c", 'echo "{\\"apiVersion\\":\\"client.authentication.k8s.io/v1\\",\\"kind\\":\\"ExecCredential\\",'
+                             '\\"status\\":{\\"token\\":\\"test-token\\"}}"']}
+    certificate = {"client-certificate": str(api.folder / "admin.crt"), "client-key": str(api.folder / "admin.key")}
+    before = it.env
+    apply = task("known", KUBECTL + "Apply", spec=config_map("known", "fine"))
+
+    def config(user):
+        path = folder / "config"
+        path.write_text(json.dumps({
+            "apiVersion": "v1", "kind": "Config", "current-context": "t", "users": [{"name": "t", "user": user}],
+            "contexts": [{"name": "t", "context": {"cluster": "t", "user": "t"}}],
+            "clusters": [{"name": "t", "cluster": {"server": api.url, "certificate-authority": str(api.folder / "ca.crt")}}]}))
+        return {"KUBECONFIG": str(path)}
+
+    try:
+        for user in ({"exec": plugin}, certificate):
+            it.env = config(user)
+            it.run(apply)
+        it.env = config({"token": "ro-token"})
+        it.run(apply, status=1)
+        assert "forbidden" in it.execution["reason"]["message"], it.execution["reason"]
+        it.env = before
+        it.run(task("given", KUBECTL + "Apply", spec=config_map("given", "fine"), connection={
+            "masterUrl": api.url, "caCertFile": str(api.folder / "ca.crt"), "clientCertFile": certificate["client-certificate"],
+            "clientKeyFile": certificate["client-key"]}))
+    finally:
+        it.env = before
+    # The account's folder has a fixed path: a mount of our own that nobody else sees.
+    account = "/run/secrets/kubernetes.io/serviceaccount"
+    (folder / "token").write_text("test-token")
+    script = (f"mount -t tmpfs none /run && mkdir -p {account} && cp {folder}/token {api.folder}/ca.crt {account}/ && "
+              f'echo -n default > {account}/namespace && exec "$@"')
+    artifact = it.compile([task("inside", KUBECTL + "Apply", spec=config_map("inside", "fine"))])
+    env = {"KUBECONFIG": "", "HOME": str(folder), "KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": api.url.rsplit(":", 1)[1]}
+    probe = subprocess.run(["unshare", "-m", "true"], capture_output=True)
+    if probe.returncode == 0 and Path("/var/run").resolve() == Path("/run"):
+        flowtest.run(["unshare", "-m", "sh", "-c", script, "sh", flowtest.FLOWRUN, "run", artifact, "--state-dir", it.state], env=env, check=0)
+        assert made.get("/api/v1/namespaces/default/configmaps/inside")
+
+
 def check_failures_of_pods(made, it):
     it.run(pod("bad", {"log": ['::{"outputs": {"n": 1}}::'], "code": 3}), status=1)
     assert "container 'main' ended with 3" in it.execution["reason"]["message"]
