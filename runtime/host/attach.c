@@ -2,9 +2,11 @@
 //
 // The log alone does not say that a container has ended: under load Podman was seen to hold it open
 // for ever, and connections break. So the engine is asked to `wait` meanwhile, again and again, and
-// where it does not answer, what state the container is in. Once it has ended its log has
-// LOG_GRACE_MS of silence; then it is read once more, not followed, from where it had come to. An
-// engine that is gone for GIVE_UP_MS fails the task; the container stays, for nobody can end it.
+// where it does not answer, what state the container is in. Once it has ended its log is read once
+// more, not followed: what follows a log may leave out lines at the end (Podman drops them where
+// the reader is slow). Frames that were given on are known by their hashes, in order; the others
+// are given on now. An engine that is gone for GIVE_UP_MS fails the task; the container stays, for
+// nobody can end it.
 //
 // A log comes in frames: a byte for the stream, three of zero, the length (big end first), the
 // bytes. They may be cut anywhere.
@@ -15,10 +17,12 @@
 enum {
     FRAME_HEAD = 8,
     STREAM_STDERR = 2,
-    LOG_GRACE_MS = 1000,
-    WAIT_MS = 20000,   // one `wait` without an answer
-    STATE_MS = 10000,  // any other call
-    PAUSE_MS = 500,    // between two tries
+    FRAME_MAX = 16 << 20,
+    KNOWN_MAX = 4 << 20,  // bytes of hashes: a million frames, older ones are counted only
+    WAIT_MS = 20000,      // one `wait` without an answer
+    STATE_MS = 10000,     // any other call
+    PAUSE_MS = 500,       // between two tries
+    LOG_AGAIN_MS = 2000,  // after a log that has ended, where the container has not
     GIVE_UP_MS = 30000,
     LAST_READS = 3,
 };
@@ -34,16 +38,20 @@ struct Attach {
     NetRequest *log, *state;
     LoopTimer *log_timer, *state_timer;
     bool asks_state;  // `state` is a look at the container, not a wait
-    bool has_ended, is_log_over;
+    bool has_ended;
     int32_t code;
     int reads;          // of the log after the end
     int64_t failed_ms;  // since when the engine has not answered; 0: it does
-    int64_t heard_ms;   // of the log
     unsigned char head[FRAME_HEAD];
     size_t have;    // bytes of the head
     uint64_t left;  // bytes of the frame to come
     ProcStream kind;
-    uint64_t seen[2], skip[2];  // bytes of each stream; those of them that come again
+    Buffer frame;
+    Buffer walked;          // hashes of the frames that this reading came by
+    uint64_t walked_older;  // frames before those
+    Buffer known;           // of readings before: given on already
+    size_t known_at;
+    uint64_t known_older;
 };
 
 static void ask(void *self);
@@ -76,19 +84,37 @@ static Err send(Attach *attach, const char *method, const char *path, int64_t id
 
 // --- the log ------------------------------------------------------------------------------------
 
-static void feed(Attach *attach, Str piece) {
-    uint64_t *skip = &attach->skip[attach->kind];
-    size_t known = *skip < piece.len ? (size_t)*skip : piece.len;
-    *skip -= known;
-    attach->seen[attach->kind] += piece.len - known;
-    if (known < piece.len) {
-        exec_feed(attach->exec, attach->kind, str_slice(piece, known, piece.len));
+static uint32_t hash_frame(const Attach *attach) {
+    uint32_t hash = 2166136261u ^ (uint32_t)attach->kind;  // FNV-1a
+    for (size_t i = 0; i < attach->frame.len; i++) {
+        hash = (hash ^ (unsigned char)attach->frame.ptr[i]) * 16777619u;
     }
+    return hash;
+}
+
+static void take_frame(Attach *attach) {
+    uint32_t hash = hash_frame(attach), known = 0;
+    bool is_known = attach->known_older > 0;
+    if (is_known) {
+        attach->known_older--;
+    } else if (attach->known_at + sizeof known <= attach->known.len) {
+        memcpy(&known, attach->known.ptr + attach->known_at, sizeof known);
+        is_known = known == hash;
+        if (is_known) attach->known_at += sizeof known;
+    }
+    buffer_add_bytes(&attach->walked, &hash, sizeof hash);
+    if (attach->walked.len > KNOWN_MAX) {
+        size_t half = KNOWN_MAX / 2;
+        attach->walked_older += half / sizeof hash;
+        attach->walked.len -= half;
+        memmove(attach->walked.ptr, attach->walked.ptr + half, attach->walked.len);
+    }
+    if (!is_known) exec_feed(attach->exec, attach->kind, buffer_str(&attach->frame));
+    buffer_clear(&attach->frame);
 }
 
 static bool on_chunk(void *self, Str bytes) {
     Attach *attach = self;
-    attach->heard_ms = now_ms(attach);
     while (bytes.len > 0) {
         if (attach->left == 0) {
             attach->head[attach->have++] = (unsigned char)bytes.ptr[0];
@@ -97,19 +123,16 @@ static bool on_chunk(void *self, Str bytes) {
             attach->have = 0;
             attach->kind = attach->head[0] == STREAM_STDERR ? PROC_STDERR : PROC_STDOUT;
             for (int i = 4; i < FRAME_HEAD; i++) attach->left = attach->left << 8 | attach->head[i];
+            if (attach->left > FRAME_MAX) return false;  // no log of the Engine API
             continue;
         }
         size_t piece = bytes.len < attach->left ? bytes.len : (size_t)attach->left;
-        feed(attach, str_slice(bytes, 0, piece));
+        buffer_add(&attach->frame, str_slice(bytes, 0, piece));
         attach->left -= piece;
         bytes = str_slice(bytes, piece, bytes.len);
+        if (attach->left == 0) take_frame(attach);
     }
     return true;
-}
-
-static void log_is_over(Attach *attach) {
-    attach->is_log_over = true;
-    if (attach->has_ended) finish(attach, (Str){0}, "");
 }
 
 static void on_log_ended(void *self, const NetResult *result) {
@@ -122,22 +145,31 @@ static void on_log_ended(void *self, const NetResult *result) {
         is_whole = true;
     }
     if (attach->has_ended && is_whole) {
-        log_is_over(attach);
+        finish(attach, (Str){0}, "");
         return;
     }
     // The state is about to say why; where it says that the container runs on, so does its log.
-    attach->is_log_over = is_whole;
-    loop_timer_start(attach->log_timer, is_whole ? 2 * LOG_GRACE_MS : PAUSE_MS);
+    loop_timer_start(attach->log_timer, is_whole ? LOG_AGAIN_MS : PAUSE_MS);
 }
 
 // From its beginning, behind what came already.
 static void read_log(Attach *attach, bool follows) {
     if (attach->log != NULL) net_cancel(attach->log);
     attach->log = NULL;
-    attach->is_log_over = false;
     attach->have = 0;
     attach->left = 0;
-    memcpy(attach->skip, attach->seen, sizeof attach->skip);
+    buffer_clear(&attach->frame);
+    // What this reading came by, and what of the readings before it did not come to.
+    if (attach->known_at < attach->known.len) {
+        buffer_add_bytes(&attach->walked, attach->known.ptr + attach->known_at,
+                         attach->known.len - attach->known_at);
+    }
+    Buffer walked = attach->walked;
+    attach->walked = attach->known;
+    attach->known = walked;
+    buffer_clear(&attach->walked);
+    attach->known_older += attach->walked_older;
+    attach->known_at = attach->walked_older = 0;
     NetCallbacks callbacks = {.chunk = on_chunk, .ended = on_log_ended};
     Err err = send(attach, "GET",
                    follows ? "/logs?follow=true&stdout=true&stderr=true"
@@ -148,20 +180,11 @@ static void read_log(Attach *attach, bool follows) {
     }
 }
 
-// By the timer: the container has ended and its log says nothing, or the log broke off before.
-static void follow_log(void *self) {
+// By the timer: it broke off, or ended before the container did.
+static void read_again(void *self) {
     Attach *attach = self;
-    if (!attach->has_ended) {
-        read_log(attach, true);
-        return;
-    }
-    int64_t silent = now_ms(attach) - attach->heard_ms;
-    if (attach->log != NULL && attach->reads == 0 && silent < LOG_GRACE_MS) {
-        loop_timer_start(attach->log_timer, LOG_GRACE_MS - silent);
-        return;
-    }
-    attach->reads++;
-    read_log(attach, false);
+    if (attach->has_ended) attach->reads++;
+    read_log(attach, !attach->has_ended);
 }
 
 // --- the state ----------------------------------------------------------------------------------
@@ -169,12 +192,8 @@ static void follow_log(void *self) {
 static void container_ended(Attach *attach, int64_t code) {
     attach->has_ended = true;
     attach->code = (int32_t)code;
-    if (attach->is_log_over) {
-        finish(attach, (Str){0}, "");
-        return;
-    }
-    attach->heard_ms = now_ms(attach);
-    loop_timer_start(attach->log_timer, LOG_GRACE_MS);
+    loop_timer_stop(attach->log_timer);
+    read_again(attach);
 }
 
 static void engine_is_silent(Attach *attach, const NetResult *result) {
@@ -260,7 +279,7 @@ Err attach_start(HostTask *task, Exec *exec, Value fields, Arena *arena, Attach 
     *attach = (Attach){.exec = exec, .task = task, .arena = arena};
     attach->url = value_map_get_text(fields, STR("url"), STR(""));
     TRY(net_start_peer(task, fields, arena, &attach->peer));
-    attach->log_timer = loop_timer_new(task->host->options.loop, follow_log, attach);
+    attach->log_timer = loop_timer_new(task->host->options.loop, read_again, attach);
     attach->state_timer = loop_timer_new(task->host->options.loop, ask, attach);
     *out = attach;
     NetCallbacks log = {.chunk = on_chunk, .ended = on_log_ended};
@@ -278,4 +297,7 @@ void attach_cancel(Attach *attach) {
     loop_timer_free(attach->log_timer);
     loop_timer_free(attach->state_timer);
     attach->log_timer = attach->state_timer = NULL;
+    buffer_release(&attach->frame);
+    buffer_release(&attach->walked);
+    buffer_release(&attach->known);
 }
