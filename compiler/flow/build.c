@@ -72,14 +72,12 @@ static void check_retry(Builder *builder, const Node *node) {
 // Read before everything else, as a text and nothing that could become one.
 static void check_namespace(Builder *builder, const Node *node) {
     if (node == NULL || node->type != YAML_SCALAR) return;
-    const bool is_number =
-        node->resolved == YAML_SCALAR_INT || node->resolved == YAML_SCALAR_FLOAT;
+    const bool is_number = node->resolved == YAML_SCALAR_INT || node->resolved == YAML_SCALAR_FLOAT;
     if (!is_number && node->resolved != YAML_SCALAR_BOOL) return;
     const uint32_t targets = builder->options->targets;
     if (targets == TARGET_2_0) return;  // it turns the number into a text
     Diag *diag = diag_add(builder->diags, "E0104", DIAG_ERROR, node->span,
-                          "'namespace' must be a text, not a %s",
-                          is_number ? "number" : "boolean");
+                          "'namespace' must be a text, not a %s", is_number ? "number" : "boolean");
     if (targets != 0) diag->targets = targets & ~(uint32_t)TARGET_2_0;
     DiagSuggestion *fix = diag_suggestion(diag, true, "put it in quotes");
     diag_edit(diag, fix, node->span,

@@ -236,7 +236,10 @@ static void add_groups(Builder *builder, Task *task, const Property *property, H
         const Level level = level_of_type(task->type, task->has_version, NULL);
         const bool is_map = what == HOLDS_CASES || what == HOLDS_TASK;
         schema_nothing(builder, property->node, property->name, is_map ? "a map" : "a list",
-                       what == HOLDS_TASK ? NULL : is_map ? "{}" : "[]", &level);
+                       what == HOLDS_TASK ? NULL
+                       : is_map           ? "{}"
+                                          : "[]",
+                       &level);
         return;
     }
     if (what == HOLDS_CASES) {

@@ -74,7 +74,7 @@ typedef struct Tree {
     LIST_OF(Document) documents;
     LIST_OF(Comment) comments;
     bool has_holes;
-    bool has_moved;  // a line stood in a column where nothing begins (E0012)
+    bool has_moved;         // a line stood in a column where nothing begins (E0012)
     LIST_OF(Str) text_ids;  // with holes: all ids that stand in the text, read or not
 } Tree;
 

@@ -1,4 +1,5 @@
-// credentials.h - a Kubernetes cluster, or the keys of a cloud, as a task or a check before a run finds them.
+// credentials.h - a Kubernetes cluster, or the keys of a cloud, as a task or a check before a run
+// finds them.
 #ifndef FLOW_HOST_CREDENTIALS_H
 #define FLOW_HOST_CREDENTIALS_H
 

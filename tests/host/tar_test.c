@@ -96,12 +96,13 @@ static void a_broken_archive_is_told(void **state) {
 
 static void a_second_name_of_a_file_is_one_here_too(void **state) {
     World *world = *state;
-    run_tools(world,
-              "local said = try(entry('dir/f', '0', 'text') .. entry('dir/s/again', '1', '', 'dir/f')\n"
-              " .. entry('dir/out', '1', '', 'dir/../../etc/passwd')\n"
-              " .. entry('dir/none', '1', '', 'dir/nowhere') .. END)\n"
-              "return { said = said, again = host.workdir.read('s/again'),\n"
-              " all = host.workdir.list() }");
+    run_tools(
+        world,
+        "local said = try(entry('dir/f', '0', 'text') .. entry('dir/s/again', '1', '', 'dir/f')\n"
+        " .. entry('dir/out', '1', '', 'dir/../../etc/passwd')\n"
+        " .. entry('dir/none', '1', '', 'dir/nowhere') .. END)\n"
+        "return { said = said, again = host.workdir.read('s/again'),\n"
+        " all = host.workdir.list() }");
     assert_string_equal(json_of(world, world->outputs),
                         "{\"again\":\"text\",\"all\":[\"f\",\"s/again\"],\"said\":\"ok\"}");
     assert_has(log_of(world), "2 entries of the archive were left out");
