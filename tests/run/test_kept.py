@@ -215,7 +215,7 @@ def point(world, process, draw):
 
 def test_at_the_beginning_there_is_one_writer_or_none():
     draw = random.Random(int(os.environ.get("FLOW_SEED", "3")))
-    seen = {}
+    seen, asked = {}, 0
     for _ in range(60 if IS_LONG else 8):
         with flowtest.temporary() as name:
             world = World(name, lines=3)
@@ -231,9 +231,15 @@ def test_at_the_beginning_there_is_one_writer_or_none():
             done = world.resume()
             if done.returncode == 2 and not had_begun and "no execution" in done.stdout:
                 continue  # killed while the store was made
+            if done.returncode == 50 and not had_begun and not world.written():
+                # The outer process had looked at the keeper before the keeper said what it is: it is
+                # ended between its claim and its command, and only asking is safe.
+                asked += 1
+                continue
             assert done.returncode == 0, (kind, done.stdout, done.stderr)
             world.check_whole(json.loads(done.stdout))
             seen[kind, had_begun] = seen.get((kind, had_begun), 0) + 1
+    assert asked <= 1, asked
     print("    " + ", ".join(f"{kind}{' (begun)' if begun else ''} {count}" for (kind, begun), count in sorted(seen.items())))
 
 

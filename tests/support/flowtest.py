@@ -4,11 +4,13 @@ A script test is one file with functions named test_*; `flowtest.main()` at its 
 with 0, 1 or 77 (skipped). Set FLOW_SOURCE, FLOW_BUILD, FLOWC, FLOWRUN to point elsewhere; ctest does.
 """
 
+import contextlib
 import inspect
 import os
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from pathlib import Path
 
@@ -64,9 +66,21 @@ def run(arguments, check=None, env=None, timeout=120, input=None, cwd=None):
     return done
 
 
+@contextlib.contextmanager
 def temporary():
-    """A folder that goes when its owner does: `with temporary() as folder:`."""
-    return tempfile.TemporaryDirectory(prefix="flow-test-")
+    """A folder that goes when its owner does: `with temporary() as folder:`. What just ends may still write into it for a moment."""
+    folder = tempfile.TemporaryDirectory(prefix="flow-test-")
+    try:
+        yield folder.name
+    finally:
+        for left in range(20, -1, -1):
+            try:
+                folder.cleanup()
+                break
+            except OSError:
+                if left == 0:
+                    raise
+                time.sleep(0.1)
 
 
 def main():
