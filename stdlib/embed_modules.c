@@ -249,7 +249,16 @@ static int add_chunk(lua_State *L, const void *bytes, size_t size, void *out) {
     return 0;
 }
 
-// The file's tasks: a list of declarations gives a module each.
+static void swap_tasks(Module *one, Module *other) {
+    Module was = *one;
+    one->name = other->name;
+    one->effects = other->effects;
+    other->name = was.name;
+    other->effects = was.effects;
+}
+
+// The file's tasks: a list of declarations gives a module each. Whatever order the file makes them
+// in, the first by name stands for it, so that the same sources give the same bytes.
 static void read_declarations(Modules *modules, Module *module, lua_State *L) {
     if (lua_geti(L, -1, 1) != LUA_TTABLE) {
         lua_pop(L, 1);
@@ -267,6 +276,7 @@ static void read_declarations(Modules *modules, Module *module, lua_State *L) {
         row->uses = module->uses;
         row->owner = module;
         read_declaration(modules, row, L);
+        if (str_cmp(row->name, module->name) < 0) swap_tasks(row, module);
         lua_pop(L, 1);
     }
     lua_pop(L, 1);

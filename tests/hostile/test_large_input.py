@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import flowtest
-import shapes
+import megabyte
 
 MEMORY_MIB = 64
 # What takes more at present, by a kilobyte for each finding or expression: no more than this many MiB.
@@ -29,7 +29,7 @@ def test_a_megabyte_of_anything_takes_little_memory():
     bad = []
     with flowtest.temporary() as folder:
         path = Path(folder) / "shape.yaml"
-        for name, text in shapes.SHAPES.items():
+        for name, text in megabyte.SHAPES.items():
             path.write_text(text)
             mib = peak_mib([flowtest.FLOWC, "check", "--no-cache", "--embedded=off", "-j1", "--format", "oneline", path])
             if mib is None:
