@@ -91,16 +91,21 @@ local function place(props, host, connection, document)
         own or props.namespace or "default", document.name)
 end
 
-local function apply(props, host, connection, document)
-    local path, label, class = place(props, host, connection, document)
-    if path == nil then return nil, label, class end
-    local object, message, why = k8s.call(host, connection, {
+-- The server-side apply of one document.
+local function send(host, connection, path, document, dry_run)
+    return k8s.call(host, connection, {
         method = "PATCH",
         path = path,
-        query = { fieldManager = k8s.FIELD_MANAGER },
+        query = { fieldManager = k8s.FIELD_MANAGER, dryRun = dry_run },
         headers = { ["Content-Type"] = "application/apply-patch+yaml" },
         body = host.json.encode(document.object),
     })
+end
+
+local function apply(props, host, connection, document)
+    local path, label, class = place(props, host, connection, document)
+    if path == nil then return nil, label, class end
+    local object, message, why = send(host, connection, path, document)
     if object == nil then return nil, "cannot apply " .. label .. ": " .. message, why end
     if object.planned then return k8s.metadata(host, document.object) end
     host.log("INFO", "applied " .. label)
@@ -127,7 +132,8 @@ local function run(props, host)
     return { metadata = host.list(applied) }
 end
 
--- Asks the cluster what is there and says of each resource whether it would be created or changed.
+-- Says of each resource whether it would be created or changed, and what the cluster has against
+-- it: a dry run goes through admission and writes nothing.
 local function plan(props, host)
     local documents, problem, why = read_documents(props, host)
     if documents == nil then return nil, problem, why end
@@ -141,6 +147,9 @@ local function plan(props, host)
         found, message, class = k8s.call(host, connection, { path = path, may_lack = true })
         if found == nil and message ~= nil then return nil, message, class end
         host.log("INFO", (found and "would change " or "would create ") .. label)
+        local tried
+        tried, message = send(host, connection, path, document, "All")
+        if tried == nil then host.log("WARN", "would be refused: " .. label .. ": " .. message) end
     end
     return run(props, host)
 end

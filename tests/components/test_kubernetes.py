@@ -250,6 +250,17 @@ def check_patch_restart_and_delete(made, it):
     assert made.get("/apis/apps/v1/namespaces/default/deployments/web") is None
 
 
+def check_a_live_plan_asks_for_a_dry_run(made, it):
+    wrong = DEPLOYMENT.replace("app: web}}\n    spec", "app: other}}\n    spec").replace("name: web,", "name: odd,")
+    artifact = it.compile([task("apply", KUBECTL + "Apply", spec=DEPLOYMENT + "---\n" + wrong)])
+    done = flowtest.run([flowtest.FLOWRUN, "plan", artifact, "--plan=live", "--state-dir", it.state], env=it.env, check=0)
+    text = done.stdout + done.stderr
+    assert "would create deployment 'web'" in text and "would be refused: deployment 'odd'" in text and "selector" in text, text
+    assert "would be refused: deployment 'web'" not in text, text
+    for name in ("web", "odd"):
+        assert made.get(f"/apis/apps/v1/namespaces/default/deployments/{name}") is None
+
+
 def pod(name, script=None, **properties):
     annotations = {"annotations": {"test/script": json.dumps(script or {})}}
     spec = {"containers": [{"name": "main", "image": "busybox", "command": ["sh"]}]}

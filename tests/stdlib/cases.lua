@@ -783,14 +783,19 @@ end)
 case("a_plan_of_apply_says_what_would_be_created_or_changed", function()
     local record = fake.run(APPLY, { spec = DEPLOYMENT .. "---\n" .. SERVICE }, {
         mode = "plan",
-        http = function(request, number)
-            if request.method == "PATCH" then return { planned = true } end
-            return number == 1 and { status = 200, headers = {}, body = "{}" }
-                or { status = 404, headers = {}, body = "{}" }
+        http = function(request)
+            local is_service = request.url:find("/services/web", 1, true) ~= nil
+            if request.method ~= "PATCH" then
+                return { status = is_service and 404 or 200, headers = {}, body = "{}" }
+            end
+            if request.query.dryRun ~= "All" then return { planned = true } end
+            return is_service and { status = 422, headers = {}, class = "permanent", body = '{"message": "no port"}' }
+                or applied(request)
         end,
     }, "plan")
     same(record.logs, { "INFO would change deployment 'web' in namespace 'prod'",
-        "INFO would create service 'web' in namespace 'default'" })
+        "INFO would create service 'web' in namespace 'default'",
+        "WARN would be refused: service 'web' in namespace 'default': no port" })
 end)
 
 case("apply_waits_until_a_resource_is_ready", function()
