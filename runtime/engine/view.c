@@ -84,10 +84,10 @@ static void fill_view(const Engine *engine, const Run *run, TaskRunView *out) {
     if (out->has_value) {
         out->value = frame->text;
         out->iteration = frame->index;
+    } else if (run->level != NULL && run->level->passes > 1) {
+        out->iteration = run->level->passes - 1;  // its own, also inside of another
     } else if (run_is_in_pass(engine, run)) {
         out->iteration = frame->index;
-    } else if (run->level != NULL && run->level->passes > 1) {
-        out->iteration = run->level->passes - 1;
     }
     if (out->message.len == 0 && run->attempts.count > 0) {
         out->message = run->attempts.items[run->attempts.count - 1].message;

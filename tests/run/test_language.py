@@ -239,6 +239,22 @@ tasks:
     same([it.of("until")[0]["iteration"], it.of("until")[0]["outputs"]["iterationCount"]], [2, 4])
 
 
+def test_passes_inside_of_passes_have_numbers_of_their_own():
+    it = run("""
+tasks:
+  - id: until
+    type: core.flow.LoopUntil
+    condition: "{{ true }}"
+    tasks:
+      - id: inner
+        type: core.flow.LoopUntil
+        condition: "{{ outputs.inner.iterationCount > 2 }}"
+        checkFrequency: {interval: PT0.01S}
+        tasks: [{id: a, type: core.debug.Return, format: "{{ taskrun.iteration }}"}]
+""")
+    same([it.values("a"), it.of("inner")[0]["iteration"], it.of("until")[0]["iteration"]], [["2"], 2, None])
+
+
 def test_a_loop_over_a_map_has_keys_and_parents():
     it = run("""
 tasks:
