@@ -40,18 +40,24 @@ class Raw:
 
         def serve():
             while True:
-                try:
-                    connection, _ = self.listener.accept()
-                except OSError:
+                connection, _ = self.listener.accept()
+                if self.is_over:
+                    connection.close()
                     return
                 threading.Thread(target=one, args=(connection,), daemon=True).start()
 
-        threading.Thread(target=serve, daemon=True).start()
+        self.is_over = False
+        self.thread = threading.Thread(target=serve, daemon=True)
+        self.thread.start()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        # Not by closing it alone: a thread on its way into accept() would take the next listener of this number.
+        self.is_over = True
+        socket.create_connection(self.listener.getsockname()).close()
+        self.thread.join()
         self.listener.close()
 
 
