@@ -174,13 +174,21 @@ void execution_free(Execution *execution);
 // With its artifact, and nothing of its history.
 MUST_CHECK Err execution_load(Runtime *runtime, Str id, Execution **out);
 MUST_CHECK Err execution_prepare(Execution *execution);  // machine, secrets, host
-// A new execution out of events that begin a history.
-MUST_CHECK Err execution_begin(Execution *execution, const Events *events);
+MUST_CHECK Err execution_claim(Execution *execution);    // ERR_CONFLICT: another process has it
+MUST_CHECK Err execution_open_log(Execution *execution);
+// The SecretSource of an execution, which is `self`: of its own namespace where none is named.
+MUST_CHECK Err execution_find_secret(void *self, Str name, Str secret_namespace, Str key,
+                                     Buffer *plain);
 EngineKeeper execution_keeper(Execution *execution);  // of the pages of its engine
 Str execution_folder(const Execution *execution, Arena *arena);
 void run_fill_row(const Execution *execution, Arena *arena, StoreExecution *row);
 Value run_merge(Arena *arena, Value base, Value over);
 Value run_nest(Arena *arena, Value flat, bool first_wins);
+
+// --- create.c -----------------------------------------------------------------------------------
+
+// A new execution out of events that begin a history.
+MUST_CHECK Err execution_begin(Execution *execution, const Events *events);
 
 // --- turn.c -------------------------------------------------------------------------------------
 
@@ -224,9 +232,9 @@ typedef struct Evaluated {
     bool touched;  // depends on a placeholder
 } Evaluated;
 
-// A leaf reference, also a constant; 0 gives null.
 // What http() in an expression gives (ask_http.c).
 LeafStatus run_ask_http(Execution *execution, LeafRun *run);
+// A leaf reference, also a constant; 0 gives null.
 Evaluated run_evaluate(Execution *execution, PlanLeaf leaf, Scope *scope);
 
 // --- files.c ------------------------------------------------------------------------------------
