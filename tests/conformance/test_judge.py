@@ -8,7 +8,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 sys.path.insert(0, str(HERE.parent / "components"))
 import flowtest
-import oracle
+import kestra_server
 
 # Templates for each version; the recorded ones take a second, Kestra's start takes ten.
 COUNT = {"fast": 0, "full": 1000, "long": 20000}
@@ -27,7 +27,7 @@ def beside(target):
     count = COUNT[flowtest.MODE]
     if count == 0:
         flowtest.skip("Kestra is asked in full and long runs")
-    with flowtest.temporary() as folder, oracle.kestra(folder, VERSIONS[target]) as url:
+    with flowtest.temporary() as folder, kestra_server.kestra(folder, VERSIONS[target]) as url:
         judge("--kestra", url, "--target", target, "--count", str(count), timeout=3000)
 
 

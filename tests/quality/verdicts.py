@@ -18,7 +18,7 @@ import kestra
 import runs
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "components"))
-import oracle
+import kestra_server
 
 
 @contextlib.contextmanager
@@ -28,7 +28,7 @@ def asked(target, url=None):
         yield url
         return
     os.environ.update(runs.secrets(text for _, _, text in kestra.sources()))
-    with flowtest.temporary() as folder, oracle.kestra(folder, kestra.VERSIONS[target]) as own:
+    with flowtest.temporary() as folder, kestra_server.kestra(folder, kestra.VERSIONS[target]) as own:
         yield own
 
 

@@ -237,6 +237,12 @@ def judge_one(seed, server, target, keep, reasons):
     return found, other, is_loose, asked
 
 
+def tell_reasons(reasons, out=print):
+    for reason in reasons:
+        if reason.get("count"):
+            out(f"explained {reason['count']} x: {reason['why']}")
+
+
 def judge(server, target, seeds, jobs=3, keep=None, out=print):
     """Gives (number of flows, [(seed, differences)])."""
     reasons = yaml.safe_load(EXPLAINED.read_text()) or []
@@ -252,17 +258,17 @@ def judge(server, target, seeds, jobs=3, keep=None, out=print):
                 for kind, what in found[:8]:
                     out(f"  {kind}: {what[:400]}")
     out(f"{len(seeds)} flows, {len(bad)} differ; {dict(states)}")
-    for reason in reasons:
-        if reason.get("count"):
-            out(f"explained {reason['count']} x: {reason['why']}")
+    tell_reasons(reasons, out)
     return len(seeds), bad
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def command_line(doc, count, judge_seeds):
+    """The options of a judge; `judge_seeds(server, target, seeds, options)` gives what differs."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kestra", default="1.3.31")
     parser.add_argument("--url")
-    parser.add_argument("--count", type=int, default=50)
+    parser.add_argument("--steer")
+    parser.add_argument("--count", type=int, default=count)
     parser.add_argument("--from", dest="first", type=int, default=1)
     parser.add_argument("--seed", type=int, action="append")
     parser.add_argument("--jobs", type=int, default=3)
@@ -271,12 +277,12 @@ def main():
     target = "2.0" if options.kestra.startswith("2") else "1.3"
     seeds = options.seed or list(range(options.first, options.first + options.count))
     if options.url:
-        bad = judge(oracle.Server(options.url), target, seeds, options.jobs, options.keep)[1]
+        bad = judge_seeds(oracle.Server(options.url, options.steer), target, seeds, options)
     else:
         with oracle.serve(options.kestra) as server:
-            bad = judge(server, target, seeds, options.jobs, options.keep)[1]
+            bad = judge_seeds(server, target, seeds, options)
     sys.exit(1 if bad else 0)
 
 
 if __name__ == "__main__":
-    main()
+    command_line(__doc__, 50, lambda server, target, seeds, options: judge(server, target, seeds, options.jobs, options.keep)[1])

@@ -1,6 +1,6 @@
 """oracle.py - Kestra's own engine as a server on 127.0.0.1, from its published modules (shared/tools/kestra_oracle.py).
 
-Skipped where there is no Java 21 or later (25 for 2.0), no Maven, or no ../shared.
+Set up by ../kestra_server.py; skipped where that has nothing to set it up with.
 """
 
 import base64
@@ -8,10 +8,7 @@ import contextlib
 import hashlib
 import importlib.util
 import json
-import os
-import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,26 +20,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
 import flowtest
 from components import answers, free_port, server, wait_until
+from kestra_server import TOOL, at_hand
 
 HANGS_AFTER = 8  # seconds without any change, and a flow that began later has ended
-TOOL = flowtest.SHARED / "tools/kestra_oracle.py"
-
-
-def java_version(home):
-    try:
-        text = subprocess.run([f"{home}/bin/java", "-version"], capture_output=True, text=True, timeout=30).stderr
-    except (OSError, subprocess.TimeoutExpired):
-        return 0
-    found = re.search(r'version "(\d+)', text)
-    return int(found.group(1)) if found else 0
-
-
-def java_home(least):
-    homes = [os.environ.get("JAVA_HOME")] + sorted(map(str, Path("/usr/lib/jvm").glob("*")))
-    for home in homes:
-        if home and Path(home, "bin/javac").exists() and java_version(home) >= least:
-            return home
-    flowtest.skip(f"no JDK of version {least} or later (JAVA_HOME, /usr/lib/jvm)")
 
 
 def tool():
@@ -52,23 +32,6 @@ def tool():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def installed(version, home):
-    folder = flowtest.CACHE / "components" / f"kestra-{version}"
-    if (folder / "classes/oracle").is_dir():
-        return folder
-    if shutil.which("mvn") is None:
-        flowtest.skip("Maven is not installed (Debian: maven)")
-    part = folder.with_name(folder.name + f".part{os.getpid()}")
-    done = flowtest.run([sys.executable, TOOL, "setup", part, "--kestra", version], env={"JAVA_HOME": home}, timeout=500)
-    if done.returncode != 0:
-        shutil.rmtree(part, ignore_errors=True)
-        flowtest.skip(f"Kestra {version} cannot be set up: {done.stderr.strip().splitlines()[-1:]}")
-    with contextlib.suppress(OSError):
-        part.rename(folder)  # another process may have been faster
-    shutil.rmtree(part, ignore_errors=True)
-    return folder
 
 
 def compiled(folder, version, home):
@@ -184,10 +147,7 @@ class Server:
 @contextlib.contextmanager
 def serve(version, data=None, grace=None):
     """A server of that version. `data`: a folder that is kept; `grace`: what it waits for a server that is gone (default 5m)."""
-    if not TOOL.exists():
-        flowtest.skip("../shared is not here")
-    home = java_home(25 if version.startswith("2") else 21)
-    folder = installed(version, home)
+    home, folder = at_hand(version)
     classes = compiled(folder, version, home)
     port, steer, grpc = free_port(), free_port(), free_port()
     with contextlib.ExitStack() as stack:

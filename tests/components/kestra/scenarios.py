@@ -6,7 +6,6 @@ A seed gives a flow as generate.py makes them, with one task in it at which some
 what judge.py compares, at the moment itself and at the end. Status 0: no difference without an explanation, 1: differences.
 """
 
-import argparse
 import json
 import shutil
 import subprocess
@@ -24,7 +23,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import flowtest
 import generate
 import judge
-import oracle
 from generate import CALM, CORE, OPEN, Flow, Place, tasks
 
 EXPLAINED = Path(__file__).with_name("explained_scenarios.yaml")
@@ -358,32 +356,9 @@ def judge_all(server, target, seeds, jobs=3, keep=None, out=print):
                 for difference, what in found[:8]:
                     out(f"  {difference}: {what[:400]}")
     out(f"{len(seeds)} scenarios, {len(bad)} differ; {dict(sorted(kinds.items()))}")
-    for reason in reasons:
-        if reason.get("count"):
-            out(f"explained {reason['count']} x: {reason['why']}")
+    judge.tell_reasons(reasons, out)
     return bad
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kestra", default="1.3.31")
-    parser.add_argument("--url")
-    parser.add_argument("--steer")
-    parser.add_argument("--count", type=int, default=40)
-    parser.add_argument("--from", dest="first", type=int, default=1)
-    parser.add_argument("--seed", type=int, action="append")
-    parser.add_argument("--jobs", type=int, default=3)
-    parser.add_argument("--keep")
-    options = parser.parse_args()
-    target = "2.0" if options.kestra.startswith("2") else "1.3"
-    seeds = options.seed or list(range(options.first, options.first + options.count))
-    if options.url:
-        bad = judge_all(oracle.Server(options.url, options.steer), target, seeds, options.jobs, options.keep)
-    else:
-        with oracle.serve(options.kestra) as server:
-            bad = judge_all(server, target, seeds, options.jobs, options.keep)
-    sys.exit(1 if bad else 0)
-
-
 if __name__ == "__main__":
-    main()
+    judge.command_line(__doc__, 40, lambda server, target, seeds, options: judge_all(server, target, seeds, options.jobs, options.keep))

@@ -1,4 +1,4 @@
-"""oracle.py - Kestra itself as a server: its own renderer, validator and engine behind HTTP, for tests that compare with it.
+"""kestra_server.py - Kestra itself as a server: its own renderer, validator and engine behind HTTP, for tests that compare with it.
 
 `with kestra(folder, "1.3.31") as url:` starts one at a free port and ends it by its pid. What it is made of (Kestra's modules
 and a front for them) is set up once below ${FLOW_CACHE}/components by ../shared/tools/kestra_oracle.py. Without that tool, or
@@ -38,6 +38,16 @@ def java_home(least):
     return next((str(home) for home in homes if home and java_version(home) >= least), None)
 
 
+def at_hand(version):
+    """A JDK and the folder with Kestra's modules, set up once; skips where something is missing for that."""
+    if not TOOL.exists():
+        flowtest.skip("the tool that sets up Kestra is not at hand")
+    home = java_home(JAVA[version])
+    if home is None:
+        flowtest.skip(f"no JDK {JAVA[version]} or newer is installed")
+    return home, set_up(version, home)
+
+
 def set_up(version, home):
     folder = flowtest.CACHE / "components" / f"kestra-{version}"
     if (folder / "classes/oracle/Oracle.class").exists():
@@ -45,23 +55,22 @@ def set_up(version, home):
     if shutil.which("mvn") is None and not (folder / "lib").is_dir():
         flowtest.skip("mvn is not installed (Debian package maven)", is_installable=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run([sys.executable, TOOL, "setup", folder, "--kestra", version], capture_output=True, text=True,
+    part = folder.with_name(f"{folder.name}.part{os.getpid()}")
+    done = subprocess.run([sys.executable, TOOL, "setup", part, "--kestra", version], capture_output=True, text=True,
                           timeout=900, env={**os.environ, "JAVA_HOME": home})
     if done.returncode != 0:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(part, ignore_errors=True)
         flowtest.skip(f"Kestra {version} cannot be set up: {done.stderr.strip()[-300:]}")
+    with contextlib.suppress(OSError):
+        part.rename(folder)  # another process may have been faster
+    shutil.rmtree(part, ignore_errors=True)
     return folder
 
 
 @contextlib.contextmanager
 def kestra(folder, version, memory="700m"):
     """A running Kestra whose data lies in `folder`; gives its URL."""
-    if not TOOL.exists():
-        flowtest.skip("the tool that sets up Kestra is not at hand")
-    home = java_home(JAVA[version])
-    if home is None:
-        flowtest.skip(f"no JDK {JAVA[version]} or newer is installed")
-    place = set_up(version, home)
+    home, place = at_hand(version)
     port, grpc = components.free_port(), components.free_port()
     arguments = [sys.executable, TOOL, "serve", place, "--port", port, "--grpc", grpc, "--data", Path(folder) / "data", "--memory", memory]
     with components.server(arguments, folder, f"kestra-{version}", {"JAVA_HOME": home}) as process:
