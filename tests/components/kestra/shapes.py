@@ -183,6 +183,12 @@ def tolerated(flow, _):
     return any(box.get("allowFailure") or str(box.get("type", "")).endswith(".AllowFailure") for one in gates for box, _ in one.around)
 
 
+def allowed_switch_with_finally(flow, identity):
+    """A Switch without defaults that may fail and has a `finally`: where nothing matches, no task of it runs."""
+    return any(str(one.task.get("type", "")).endswith(".Switch") and "defaults" not in one.task and "finally" in one.task and one.task.get("allowFailure")
+               for one in tasks_of(flow, identity))
+
+
 def holds(name, flow, identity):
     """A name, or several of which one must hold."""
     names = name if isinstance(name, list) else [name]
