@@ -32,7 +32,11 @@ class Engine:
     def __init__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="flow-test-")
         self.path = Path(self.folder.name)
-        self.registry_port = components.free_port()
+        # Bound by nobody else between two registries: one that listens may share it.
+        self.held = socket.socket()
+        self.held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.held.bind(("127.0.0.1", 0))
+        self.registry_port = self.held.getsockname()[1]
         self.tracer = escapes.build_tracer(self.path)
         self.podman = components.podman(self.path, self.registry_port, [self.tracer] if self.tracer else [])
         self.socket = self.podman.__enter__()
@@ -41,6 +45,7 @@ class Engine:
 
     def close(self):
         self.podman.__exit__(None, None, None)
+        self.held.close()
         self.folder.cleanup()
 
     def call(self, method, path):
