@@ -19,6 +19,7 @@ from pathlib import Path
 import components
 import escapes
 import flowtest
+from listener import Listener
 
 SHELL = "io.kestra.plugin.scripts.shell."
 IMAGE = "localhost/bb:1"
@@ -201,11 +202,10 @@ class Front:
     def __init__(self, context=None):
         self.holds_logs = self.mutes_wait = self.is_out = False
         self.context = context
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
         self.requests = []
         self.open = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.listener = Listener(self._serve)
+        self.port = self.listener.port
 
     def __enter__(self):
         return self
@@ -219,12 +219,6 @@ class Front:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
         self.open.clear()
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self.listener.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client):
         with contextlib.suppress(OSError):

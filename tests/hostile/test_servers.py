@@ -7,13 +7,13 @@ import re
 import socket
 import ssl
 import sys
-import threading
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import flowtest
 from flows import Recorder, World, task, world
+from listener import Listener
 
 REQUEST = "io.kestra.plugin.core.http.Request"
 DOWNLOAD = "io.kestra.plugin.core.http.Download"
@@ -24,9 +24,6 @@ class Raw:
     """A server that answers each connection with what `answer(connection)` sends."""
 
     def __init__(self, answer, context=None):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"{'https' if context else 'http'}://127.0.0.1:{self.listener.getsockname()[1]}"
-
         def one(connection):
             try:
                 if context:
@@ -38,26 +35,13 @@ class Raw:
             finally:
                 connection.close()
 
-        def serve():
-            while True:
-                connection, _ = self.listener.accept()
-                if self.is_over:
-                    connection.close()
-                    return
-                threading.Thread(target=one, args=(connection,), daemon=True).start()
-
-        self.is_over = False
-        self.thread = threading.Thread(target=serve, daemon=True)
-        self.thread.start()
+        self.listener = Listener(one)
+        self.url = f"{'https' if context else 'http'}://127.0.0.1:{self.listener.port}"
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        # Not by closing it alone: a thread on its way into accept() would take the next listener of this number.
-        self.is_over = True
-        socket.create_connection(self.listener.getsockname()).close()
-        self.thread.join()
         self.listener.close()
 
 

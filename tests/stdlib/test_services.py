@@ -10,6 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import flowtest
 from flows import Recorder, World, self_signed, task, world
+from listener import Listener
 
 PLUGIN = "io.kestra.plugin."
 WRITE = "io.kestra.plugin.core.storage.Write"
@@ -43,7 +44,6 @@ class Tunnel:
 
     def __init__(self, server):
         self.names, port = [], int(server.url.rsplit(":", 1)[1])
-        self.listener = socket.create_server(("127.0.0.1", 0))
 
         def pump(source, target):
             try:
@@ -53,25 +53,20 @@ class Tunnel:
             except OSError:
                 pass
 
-        def serve():
-            while True:
-                try:
-                    client, _ = self.listener.accept()
-                except OSError:
-                    return
-                head = b""
-                while b"\r\n\r\n" not in head:
-                    head += client.recv(4096)
-                self.names.append(head.split()[1].decode())
-                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                upstream = socket.create_connection(("127.0.0.1", port))
-                for pair in ((client, upstream), (upstream, client)):
-                    threading.Thread(target=pump, args=pair, daemon=True).start()
+        def serve(client):
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += client.recv(4096)
+            self.names.append(head.split()[1].decode())
+            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            upstream = socket.create_connection(("127.0.0.1", port))
+            for pair in ((client, upstream), (upstream, client)):
+                threading.Thread(target=pump, args=pair, daemon=True).start()
 
-        threading.Thread(target=serve, daemon=True).start()
+        self.listener = Listener(serve)
 
     def options(self):
-        host, port = self.listener.getsockname()
+        host, port = self.listener.address
         return {"proxy": {"type": "HTTP", "address": host, "port": port}, "ssl": {"insecureTrustAllCertificates": True}}
 
     def __enter__(self):
