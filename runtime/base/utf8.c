@@ -61,7 +61,8 @@ size_t ascii_end(Str str, size_t at) {
     return at;
 }
 
-// Bytes of ASCII below `least`, and those that are `byte`, as high bits.
+// The high bit of each byte of ASCII that is below that of `least`. A byte above such a one may
+// have it wrongly, so only whether there is any is certain.
 static uint64_t bytes_below(uint64_t word, uint64_t least) {
     return (word - least) & ~word;
 }

@@ -329,6 +329,7 @@ bool run_has_value(const Engine *engine, const Run *run);
 // True for a run directly in a pass of a LoopUntil.
 bool run_is_in_pass(const Engine *engine, const Run *run);
 const Slot *slot_find(const Run *run, uint32_t slot);
+// Read out of `raw` by the first who asks; where that fails, a fault is set.
 const Value *slot_value(const Engine *engine, const Slot *slot);
 void run_touch(Engine *engine, uint32_t number);
 void run_touch_live(Engine *engine);

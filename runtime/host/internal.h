@@ -246,6 +246,7 @@ MUST_CHECK Err workdir_unpack(HostTask *task, Str archive, Str filter, int to, A
 MUST_CHECK Err output_file_make(HostTask *task, Arena *arena, Str *path);
 // Those of processes that a crash has ended.
 void output_files_drop(const Host *host);
+// Makes the file, or empties it; no link is followed.
 MUST_CHECK Err output_file_empty(Str path, Arena *arena);
 // Adds what it says to `vars` (in `arena`) and removes it; what cannot be read is told in the log.
 void output_file_take(HostTask *task, Str path, Arena *arena, Value vars);

@@ -158,7 +158,6 @@ static void read_all(HostTask *task, Str text, Arena *arena, Arena *scratch, Val
 
 // --- the file -----------------------------------------------------------------------------------
 
-// One that an attempt before left behind is emptied.
 Err output_file_empty(Str path, Arena *arena) {
     int fd = open(str_to_c(arena, path),
                   O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);

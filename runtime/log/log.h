@@ -37,10 +37,11 @@ typedef struct LogLine {
 // Takes the next piece of at most LOG_MESSAGE_MAX bytes off `*rest`; false at the end. An empty
 // text gives one empty piece: call with `*rest` whole first.
 bool log_split(Str *rest, Str *piece);
-// With the line feed behind it.
-// Up to the message, which log_line_end adds: the same for many lines of one moment.
+// Up to the message: the same for many lines of one moment.
 void log_line_head(const LogLine *line, Buffer *out);
+// The message and what is behind it, with the line feed.
 void log_line_end(Str message, Buffer *out);
+// Both.
 void log_line_write(const LogLine *line, Buffer *out);
 // False where it is no such line (a torn end after a crash). Texts live in the arena.
 bool log_line_read(Str text, Arena *arena, LogLine *out);

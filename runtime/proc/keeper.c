@@ -5,8 +5,7 @@
 // all that the engine knows and nothing has to be handed over. Its files, in a folder of its own:
 //
 //   claim    "PID START BOOT": linked into place before the child is there, by whoever comes first.
-//   A
-//            later engine that links its own instead has the certainty that no child will begin.
+//            A later engine that links its own instead is certain that no child will begin.
 //   process  who the child is, for the case that the keeper is killed: its mark before it is there,
 //            then all of it
 //   output   what it printed, filtered, in frames: the stream, the length (4 bytes), the bytes

@@ -62,7 +62,6 @@ typedef struct After {
     Attempt *attempt;  // START, RECOVER
 } After;
 
-// Events that came in, and the arena they live in. One is filled while another is worked off.
 // A result to be kept for later executions (taskCache); its value lives in the turn.
 typedef struct CachedResult {
     Hash key;
@@ -70,6 +69,7 @@ typedef struct CachedResult {
     int64_t expires_ms;
 } CachedResult;
 
+// Events that came in, and the arena they live in. One is filled while another is worked off.
 typedef struct Turn {
     Arena arena;
     Events incoming;
