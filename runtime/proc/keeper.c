@@ -195,13 +195,24 @@ static void leave(Keeper *keeper) {
     keeper->signals = signalfd(-1, &term, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+// There is no child, and the engine is told why.
+NO_RETURN static void give_up(const Keeper *keeper, Err why) {
+    Buffer failed = {0};
+    buffer_printf(&failed, "failed %d %s\n", (int)why.code, why.text);
+    Err err = write_file(keeper->folder, KEEP_END, buffer_str(&failed));
+    _exit(err.code == ERR_NONE ? 0 : 1);
+}
+
 void keeper_run(const KeepStart *start, ProcSpared *spared, int folder) {
     Keeper keeper = {.start = start, .folder = folder, .output = -1, .scratch = {.is_wiped = true}};
     leave(&keeper);
     ProcEntry self = {0};
     char boot[37];
     read_boot_id(boot);
-    if (!table_read(getpid(), &self) || !spared_add(spared, self.pid, self.start)) _exit(1);
+    if (!table_read(getpid(), &self)) give_up(&keeper, err_system("cannot read /proc/self/stat"));
+    if (!spared_add(spared, self.pid, self.start)) {
+        give_up(&keeper, err_make(ERR_LIMIT, "too many processes that are kept run at once"));
+    }
     Buffer text = {0};
     bool is_ours = false;
     buffer_printf(&text, "%d %llu %s\n", (int)self.pid, (unsigned long long)self.start, boot);
@@ -212,12 +223,7 @@ void keeper_run(const KeepStart *start, ProcSpared *spared, int folder) {
                            O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     err = keeper.output < 0 ? err_system("cannot write the output of a kept process")
                             : begin(&keeper);
-    if (err.code != ERR_NONE) {
-        Buffer failed = {0};
-        buffer_printf(&failed, "failed %d %s\n", (int)err.code, err.text);
-        Err written = write_file(keeper.folder, KEEP_END, buffer_str(&failed));
-        _exit(written.code == ERR_NONE ? 0 : 1);
-    }
+    if (err.code != ERR_NONE) give_up(&keeper, err);
     while (!keeper.is_over) loop_run(keeper.loop);
     spared_remove(spared, self.pid);
     _exit(0);

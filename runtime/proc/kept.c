@@ -42,9 +42,11 @@ struct Kept {
 
 // --- what is spared when the engine dies --------------------------------------------------------
 
-enum { SPARED_MAX = 255 };
+// So many at once: far more processes than one machine runs. Pages that nobody writes cost nothing.
+enum { SPARED_MAX = 1 << 15 };
 
 struct ProcSpared {
+    _Atomic uint32_t used;  // items that were taken once: what is behind them is free
     struct {
         _Atomic pid_t pid;
         _Atomic uint64_t start;
@@ -59,30 +61,46 @@ Err proc_spared_new(ProcSpared **out) {
     return err_none();
 }
 
-bool spared_add(ProcSpared *spared, pid_t pid, uint64_t start) {
-    for (int i = 0; spared != NULL && i < SPARED_MAX; i++) {
-        pid_t holder = atomic_load(&spared->items[i].pid);
-        ProcEntry entry = {0};
-        if (holder > 0 && !table_read(holder, &entry)) {  // it was killed
-            atomic_compare_exchange_strong(&spared->items[i].pid, &holder, 0);
-        }
+static bool take_item(ProcSpared *spared, pid_t pid, uint64_t start) {
+    for (uint32_t i = 0; i < SPARED_MAX; i++) {
         pid_t none = 0;
         if (!atomic_compare_exchange_strong(&spared->items[i].pid, &none, -1)) continue;
+        uint32_t used = atomic_load(&spared->used);
+        while (used <= i && !atomic_compare_exchange_weak(&spared->used, &used, i + 1)) {
+        }
         atomic_store(&spared->items[i].start, start);
         atomic_store(&spared->items[i].pid, pid);
         return true;
     }
-    return spared == NULL;
+    return false;
+}
+
+// Those that were killed did not go by themselves.
+static void free_items(ProcSpared *spared) {
+    for (uint32_t i = 0; i < SPARED_MAX; i++) {
+        pid_t holder = atomic_load(&spared->items[i].pid);
+        ProcEntry entry = {0};
+        if (holder <= 0 || table_read(holder, &entry)) continue;
+        atomic_compare_exchange_strong(&spared->items[i].pid, &holder, 0);
+    }
+}
+
+bool spared_add(ProcSpared *spared, pid_t pid, uint64_t start) {
+    if (spared == NULL || take_item(spared, pid, start)) return true;
+    free_items(spared);
+    return take_item(spared, pid, start);
 }
 
 void spared_remove(ProcSpared *spared, pid_t pid) {
-    for (int i = 0; spared != NULL && i < SPARED_MAX; i++) {
+    uint32_t used = spared == NULL ? 0 : atomic_load(&spared->used);
+    for (uint32_t i = 0; i < used; i++) {
         if (atomic_load(&spared->items[i].pid) == pid) atomic_store(&spared->items[i].pid, 0);
     }
 }
 
 bool spared_has(const ProcSpared *spared, const ProcEntry *entry) {
-    for (int i = 0; spared != NULL && i < SPARED_MAX; i++) {
+    uint32_t used = spared == NULL ? 0 : atomic_load(&spared->used);
+    for (uint32_t i = 0; i < used; i++) {
         if (atomic_load(&spared->items[i].pid) != entry->pid) continue;
         if (atomic_load(&spared->items[i].start) == entry->start) return true;
     }

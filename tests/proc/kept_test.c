@@ -276,6 +276,21 @@ static void the_outer_process_spares_keepers(void **state) {
     assert_str_equal(buffer_str(&world->output), STR("through\n"));
 }
 
+static void as_many_keepers_as_there_are_are_spared(void **state) {
+    (void)state;
+    enum { KEEPERS = 2000 };
+    ProcSpared *spared = NULL;
+    assert_ok(proc_spared_new(&spared));
+    for (int i = 1; i <= KEEPERS; i++) assert_true(spared_add(spared, i, (uint64_t)i * 3));
+    spared_remove(spared, 7);
+    for (int i = 1; i <= KEEPERS; i++) {
+        ProcEntry same = {.pid = i, .start = (uint64_t)i * 3};
+        ProcEntry later = {.pid = i, .start = (uint64_t)i * 3 + 1};
+        assert_int_equal(spared_has(spared, &same), i != 7);
+        assert_false(spared_has(spared, &later));
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -290,6 +305,7 @@ int main(void) {
         TEST(output_that_cannot_be_written_is_counted),
         TEST(only_what_the_filter_lets_through_is_written),
         TEST(the_outer_process_spares_keepers),
+        TEST(as_many_keepers_as_there_are_are_spared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
