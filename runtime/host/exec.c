@@ -731,10 +731,7 @@ int api_exec(lua_State *L) {
     exec->vars = value_map(arena);
     for (int i = 0; i < 2; i++) {
         exec->streams[i] = (ExecStream){
-            .exec = exec,
-            .kind = (ProcStream)i,
-            .mask = {.masker = task->host->options.masker, .held = {.is_wiped = true}}
-        };
+            .exec = exec, .kind = (ProcStream)i, .mask = {.masker = task->host->options.masker}};
     }
     Value fields = check_fields(L, 1, arena, "exec", known);
     set_callback(L, exec);

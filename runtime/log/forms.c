@@ -3,9 +3,9 @@
 
 #include <string.h>
 
+#include "base/attributes.h"
 #include "base/buffer.h"
 #include "base/codec.h"
-#include "base/crypto.h"
 #include "base/utf8.h"
 
 enum { LINE_LEAST = 8 };  // shorter ends of wrapped lines are in every text
@@ -13,13 +13,8 @@ enum { LINE_LEAST = 8 };  // shorter ends of wrapped lines are in every text
 typedef struct Forms {
     void (*call)(void *self, Str form);
     void *self;
-    Buffer text, more;
+    Buffer text, more;  // wiped when they are released
 } Forms;
-
-static void forget(Buffer *buffer) {
-    if (buffer->ptr != NULL) wipe(buffer->ptr, buffer->capacity);
-    buffer_clear(buffer);
-}
 
 static void give(const Forms *forms, Str form) {
     if (form.len > 0) forms->call(forms->self, form);
@@ -52,22 +47,22 @@ static Str inner(const Buffer *json) {
 }
 
 static void give_json(Forms *forms, Str plain) {
-    forget(&forms->text);
+    buffer_clear(&forms->text);
     buffer_add_json(&forms->text, plain);
     Str json = inner(&forms->text);
     give(forms, json);
     for (int is_upper = 0; is_upper < 2; is_upper++) {
-        forget(&forms->more);
+        buffer_clear(&forms->more);
         put_ascii(&forms->more, json, is_upper == 1);
         give(forms, buffer_str(&forms->more));
     }
-    forget(&forms->more);
+    buffer_clear(&forms->more);
     for (size_t i = 0; i < json.len; i++) {
         if (json.ptr[i] == '/') buffer_add_char(&forms->more, '\\');
         buffer_add_char(&forms->more, json.ptr[i]);
     }
     give(forms, buffer_str(&forms->more));
-    forget(&forms->more);
+    buffer_clear(&forms->more);
     buffer_add_json(&forms->more, json);
     give(forms, inner(&forms->more));
 }
@@ -94,7 +89,7 @@ static bool is_left(char c, const char *more) {
 }
 
 static void give_percent(Forms *forms, Str plain, const Percent *percent, const char *digits) {
-    forget(&forms->text);
+    buffer_clear(&forms->text);
     for (size_t i = 0; i < plain.len; i++) {
         char c = plain.ptr[i];
         if (is_left(c, percent->left)) {
@@ -118,7 +113,7 @@ typedef struct Escape {
 } Escape;
 
 static void give_escaped(Forms *forms, Str plain, const Escape *escapes, size_t count) {
-    forget(&forms->text);
+    buffer_clear(&forms->text);
     for (size_t i = 0; i < plain.len; i++) {
         const char *to = NULL;
         for (size_t k = 0; k < count; k++) {
@@ -134,7 +129,7 @@ static void give_escaped(Forms *forms, Str plain, const Escape *escapes, size_t 
 }
 
 static void give_backslashes(Forms *forms, Str plain) {
-    forget(&forms->text);
+    buffer_clear(&forms->text);
     for (size_t i = 0; i < plain.len; i++) {
         char c = plain.ptr[i];
         if (c != '\0' && strchr(" \t'\"\\`|&;()<>!{}*[]?^$,#~", c) != NULL) {
@@ -217,8 +212,8 @@ static void give_lines(const Forms *forms, Str text, size_t end, size_t width) {
 // Behind 0, 1 or 2 foreign bytes: the characters that depend on the value alone, and with the end
 // where the value ends the text.
 static void give_base64(Forms *forms, Str plain, size_t shift, bool is_url) {
-    forget(&forms->text);
-    forget(&forms->more);
+    buffer_clear(&forms->text);
+    buffer_clear(&forms->more);
     buffer_add_repeat(&forms->text, '\0', shift);
     buffer_add(&forms->text, plain);
     if (is_url) {
@@ -238,7 +233,7 @@ static void give_base64(Forms *forms, Str plain, size_t shift, bool is_url) {
 }
 
 static void give_hex(Forms *forms, Str plain) {
-    forget(&forms->text);
+    buffer_clear(&forms->text);
     hex_encode(&forms->text, (const uint8_t *)plain.ptr, plain.len);
     for (int is_upper = 0; is_upper < 2; is_upper++) {
         Str hex = buffer_str(&forms->text);
@@ -266,8 +261,6 @@ void forms_of(Str plain, void (*call)(void *self, Str form), void *self) {
         give_base64(&forms, plain, shift, true);
     }
     give_hex(&forms, plain);
-    forget(&forms.text);
-    forget(&forms.more);
     buffer_release(&forms.text);
     buffer_release(&forms.more);
 }

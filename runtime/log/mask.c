@@ -244,16 +244,12 @@ static size_t work_off(MaskStream *stream, Str text, bool is_end, Buffer *out) {
     return at;
 }
 
-static void forget(Buffer *buffer) {
-    if (buffer->ptr != NULL) wipe(buffer->ptr, buffer->capacity);
-    buffer_clear(buffer);
-}
-
 void mask_stream_add(MaskStream *stream, Str chunk, Buffer *out) {
     if (masker_is_empty(stream->masker)) {
         buffer_add(out, chunk);
         return;
     }
+    stream->held.is_wiped = true;
     if (stream->held.len == 0) {
         size_t done = work_off(stream, chunk, false, out);
         buffer_add(&stream->held, str_slice(chunk, done, chunk.len));
@@ -268,13 +264,11 @@ void mask_stream_add(MaskStream *stream, Str chunk, Buffer *out) {
 
 void mask_stream_end(MaskStream *stream, Buffer *out) {
     if (stream->held.len > 0) work_off(stream, buffer_str(&stream->held), true, out);
-    forget(&stream->held);
-    stream->covered = 0;
+    mask_stream_release(stream);
     stream->was_marked = false;
 }
 
 void mask_stream_release(MaskStream *stream) {
-    forget(&stream->held);
     buffer_release(&stream->held);
     stream->covered = 0;
 }
