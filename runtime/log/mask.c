@@ -214,17 +214,16 @@ static void put_mark(MaskStream *stream, Buffer *out) {
 static size_t work_off(MaskStream *stream, Str text, bool is_end, Buffer *out) {
     const Masker *masker = stream->masker;
     size_t marked = stream->covered, plain = 0, at = 0;  // up to where; from where not let go yet
-    bool waits = false;
-    while (!waits && at < text.len) {
+    while (at < text.len) {
         at = next_candidate(masker, text, at);
         size_t longest = 0;
+        bool waits = false;
         if (at + KEY <= text.len) {
             longest = match_at(masker, text, at, &waits);
         } else if (at < text.len) {
             waits = tail_may_go_on(masker, str_slice(text, at, text.len));
         }
-        waits = waits && !is_end;
-        if (waits) break;
+        if (waits && !is_end) break;
         if (longest > 0 && at + longest > marked) {
             if (at > marked) {
                 if (marked > plain) put_mark(stream, out);
