@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "host/credentials.h"
 #include "host/exec.h"
 
 enum { CERTIFICATE_MAX = 1 << 20 };
@@ -43,12 +44,8 @@ static bool is_socket(Str path) {
 }
 
 static Str setting(const Host *host, const char *name) {
-    size_t len = strlen(name);
-    for (size_t i = 0; host->options.env != NULL && host->options.env[i] != NULL; i++) {
-        const char *item = host->options.env[i];
-        if (strncmp(item, name, len) == 0 && item[len] == '=') return str_from(item + len + 1);
-    }
-    return str_from(getenv(name));  // what children do not get, we may read
+    Str given = env_get(host, name);
+    return given.len > 0 ? given : str_from(getenv(name));  // what children do not get, we may read
 }
 
 // A file of the folder with certificates; nothing where there is none.
