@@ -41,8 +41,9 @@ static Err read_profile(Str path, Str wanted, Arena *arena, Profile *out) {
         size_t equals = str_find_char(line, '=', 0);
         if (str_starts_with(line, STR("[")) && str_ends_with(line, STR("]"))) {
             Str name = str_trim(str_slice(line, 1, line.len - 1));
-            if (str_starts_with(name, STR("profile ")))
+            if (str_starts_with(name, STR("profile "))) {
                 name = str_trim(str_slice(name, 8, name.len));
+            }
             is_meant = str_eq(name, wanted);
         } else if (is_meant && equals != STR_NOT_FOUND) {
             take(out, str_trim(str_slice(line, 0, equals)),

@@ -135,10 +135,11 @@ static bool link_stays(Str path, Str target) {
     for (size_t i = 0; i < path.len; i++) depth += path.ptr[i] == '/';
     Str part = {0};
     while (target.len > 0 && str_split(&target, '/', &part)) {
-        if (str_eq(part, STR("..")))
+        if (str_eq(part, STR(".."))) {
             depth--;
-        else if (part.len > 0 && !str_eq(part, STR(".")))
+        } else if (part.len > 0 && !str_eq(part, STR("."))) {
             depth++;
+        }
         if (depth < 0) return false;
     }
     return true;

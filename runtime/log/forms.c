@@ -141,11 +141,12 @@ static void give_backslashes(Forms *forms, Str plain) {
 }
 
 static void give_quoted(Forms *forms, Str plain) {
-    static const Escape single[] =
-        {
-            {'\'', "'\\''"}
-    },
-                        python[] = {{'\'', "'\"'\"'"}};
+    static const Escape single[] = {
+        {'\'', "'\\''"}
+    };
+    static const Escape python[] = {
+        {'\'', "'\"'\"'"}
+    };
     static const Escape doubled[] = {
         {'"',  "\\\""},
         {'\\', "\\\\"},

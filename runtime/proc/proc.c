@@ -30,7 +30,7 @@ enum {
     REAP_MS = 1000,
     FIRST_FREE_FD = 10,  // below: what a child gets
     CHILDREN_MAX = 512,
-    PIPE_BYTES = 256 << 10,
+    PIPE_BYTES = 256 << 10,  // fewer changes between who writes and who reads
 };
 
 typedef enum Phase { RUNNING, DRAINING, TERMINATING, SWEEPING } Phase;
@@ -129,8 +129,7 @@ static Err make_pipe(int out[2]) {
     out[0] = high_fd(out[0]);
     out[1] = high_fd(out[1]);
     if (out[0] >= 0 && out[1] >= 0) {
-        (void)fcntl(out[0], F_SETPIPE_SZ,
-                    PIPE_BYTES);  // fewer changes between who writes and reads
+        (void)fcntl(out[0], F_SETPIPE_SZ, PIPE_BYTES);
         return err_none();
     }
     Err err = err_system("cannot make a pipe");
