@@ -152,6 +152,13 @@ static void on_log_ended(void *self, const NetResult *result) {
     loop_timer_start(attach->log_timer, is_whole ? LOG_AGAIN_MS : PAUSE_MS);
 }
 
+static Err start_log(Attach *attach, bool follows) {
+    NetCallbacks callbacks = {.chunk = on_chunk, .ended = on_log_ended};
+    const char *path =
+        follows ? "/logs?follow=true&stdout=true&stderr=true" : "/logs?stdout=true&stderr=true";
+    return send(attach, "GET", path, follows ? FOREVER_MS : STATE_MS, callbacks, &attach->log);
+}
+
 // From its beginning, behind what came already.
 static void read_log(Attach *attach, bool follows) {
     if (attach->log != NULL) net_cancel(attach->log);
@@ -170,11 +177,7 @@ static void read_log(Attach *attach, bool follows) {
     buffer_clear(&attach->walked);
     attach->known_older += attach->walked_older;
     attach->known_at = attach->walked_older = 0;
-    NetCallbacks callbacks = {.chunk = on_chunk, .ended = on_log_ended};
-    Err err = send(attach, "GET",
-                   follows ? "/logs?follow=true&stdout=true&stderr=true"
-                           : "/logs?stdout=true&stderr=true",
-                   follows ? FOREVER_MS : STATE_MS, callbacks, &attach->log);
+    Err err = start_log(attach, follows);
     if (err.code != ERR_NONE) {
         finish(attach, str_dup(attach->arena, str_from(err.text)), "permanent");
     }
@@ -261,12 +264,15 @@ static void on_state(void *self, const NetResult *result) {
     }
 }
 
+static Err start_asking(Attach *attach) {
+    NetCallbacks callbacks = {.ended = on_state};
+    return attach->asks_state ? send(attach, "GET", "/json", STATE_MS, callbacks, &attach->state)
+                              : send(attach, "POST", "/wait", WAIT_MS, callbacks, &attach->state);
+}
+
 static void ask(void *self) {
     Attach *attach = self;
-    NetCallbacks callbacks = {.ended = on_state};
-    Err err = attach->asks_state
-                  ? send(attach, "GET", "/json", STATE_MS, callbacks, &attach->state)
-                  : send(attach, "POST", "/wait", WAIT_MS, callbacks, &attach->state);
+    Err err = start_asking(attach);
     if (err.code != ERR_NONE) {
         finish(attach, str_dup(attach->arena, str_from(err.text)), "permanent");
     }
@@ -282,11 +288,8 @@ Err attach_start(HostTask *task, Exec *exec, Value fields, Arena *arena, Attach 
     attach->log_timer = loop_timer_new(task->host->options.loop, read_again, attach);
     attach->state_timer = loop_timer_new(task->host->options.loop, ask, attach);
     *out = attach;
-    NetCallbacks log = {.chunk = on_chunk, .ended = on_log_ended};
-    TRY(send(attach, "GET", "/logs?follow=true&stdout=true&stderr=true", FOREVER_MS, log,
-             &attach->log));
-    NetCallbacks state = {.ended = on_state};
-    return send(attach, "POST", "/wait", WAIT_MS, state, &attach->state);
+    TRY(start_log(attach, true));
+    return start_asking(attach);
 }
 
 void attach_cancel(Attach *attach) {
