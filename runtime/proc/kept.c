@@ -321,6 +321,7 @@ Err keep_start(Procs *procs, const KeepStart *start, const KeptCallbacks *callba
     kept->pidfd = pidfd_open(pid, 0);
     err = kept->pidfd < 0 ? err_system("cannot watch a keeper") : follow(kept);
     if (err.code != ERR_NONE) {
+        kill(pid, SIGTERM);  // what nobody follows must not run
         kept_free(kept);
         return err;
     }
