@@ -2,14 +2,19 @@
 #ifndef FLOW_ENGINE_FOLD_H
 #define FLOW_ENGINE_FOLD_H
 
+#include <assert.h>
+
 #include "engine/inner.h"
 
-// What is changed is no longer as the store has it.
+// What is changed is no longer as the store has it. It has to be here: else it would not be fetched
+// any more, and nobody would have it.
 static inline void fold_change_run(Engine *engine, uint32_t number) {
+    assert(run_is_here(engine, number));
     engine->pages[PAGE_RUNS].items[number / PAGE].status = PAGE_HERE;
 }
 
 static inline void fold_change_frame(Engine *engine, uint32_t number) {
+    assert(frame_is_here(engine, number));
     engine->pages[PAGE_FRAMES].items[number / PAGE].status = PAGE_HERE;
 }
 

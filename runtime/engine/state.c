@@ -275,9 +275,10 @@ void fold_change_state(Engine *engine, uint32_t number, State state, int64_t tim
 void fold_end_frame(Engine *engine, uint32_t number, State state) {
     Frame *frame = frame_of(engine, number);
     fold_change_frame(engine, number);
+    Tally *tally = &run_of(engine, frame->loop)->level->tally[ROLE_TASKS];
     fold_change_run(engine, frame->loop);
-    count(&run_of(engine, frame->loop)->level->tally[ROLE_TASKS], frame->state, -1);
-    count(&run_of(engine, frame->loop)->level->tally[ROLE_TASKS], state, 1);
+    count(tally, frame->state, -1);
+    count(tally, state, 1);
     frame->state = (uint8_t)state;
     run_touch(engine, frame->loop);
 }
