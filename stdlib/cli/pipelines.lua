@@ -175,7 +175,7 @@ for i, row in ipairs(TOOLS) do
         run = run,
         recover = run,
         plan = run,
-        kill = function(_, host) script.kill(host) end,
+        kill = script.kill,
     }
 end
 return tasks

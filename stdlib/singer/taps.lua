@@ -80,7 +80,7 @@ for i, row in ipairs(TAPS) do
         effects = { "exec", "file", "kv" },
         run = run,
         plan = run,
-        kill = function(_, host) script.kill(host) end,
+        kill = script.kill,
     }
 end
 return tasks

@@ -55,7 +55,7 @@ for i, row in ipairs(TARGETS) do
         effects = { "exec", "file", "kv" },
         run = run,
         plan = run,
-        kill = function(_, host) script.kill(host) end,
+        kill = script.kill,
     }
 end
 return tasks

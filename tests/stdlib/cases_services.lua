@@ -58,6 +58,15 @@ case("a_command_in_a_container_is_made_filled_started_followed_and_removed", fun
     same(record.failure, "Command failed with exit code 3")
 end)
 
+case("a_stop_ends_the_container_of_every_type_that_runs_commands", function()
+    for _, name in ipairs({ "beam.RunPipeline", "docker.cli.Run", "singer.taps.GenericTap",
+        "singer.targets.GenericTarget", "soda.Scan", "terraform.cli.TerraformCLI" }) do
+        local host, record = fake.host(engine {})
+        fake.load("io.kestra.plugin." .. name).kill({}, host, { checkpoint = { container = "c" } })
+        same(calls(record), { "POST /containers/c/kill", "DELETE /containers/c" })
+    end
+end)
+
 case("every_property_of_the_docker_runner_reaches_the_engine", function()
     local world = engine {}
     world.engine.volumes = true
