@@ -213,11 +213,10 @@ end
 -- What is left once the command has ended.
 function script.finish(props, host, spec, result)
     for name in pairs(spec.files or {}) do host.workdir.remove(name) end
-
     if not spec.is_bare then
         host.outputs({ exitCode = result.code, vars = result.vars, taskRunner = result.runner })
-    if result.failure then return nil, result.failure, result.class end
     end
+    if result.failure then return nil, result.failure, result.class end
     local more, is_warning
     local files, message, class = collect_files(props, host)
     if files == nil then return nil, message, class end

@@ -67,6 +67,19 @@ case("a_stop_ends_the_container_of_every_type_that_runs_commands", function()
     end
 end)
 
+case("files_that_cannot_be_brought_back_fail_a_type_without_outputs_of_a_script_too", function()
+    local world = engine {}
+    world.files = {}
+    local answer = world.http
+    world.http = function(request)
+        if request.method == "GET" and request.url:find("/archive", 1, true) then return nil, "broken", "permanent" end
+        return answer(request)
+    end
+    local record = fake.run("io.kestra.plugin.soda.Scan", { configuration = { ["data_source a"] = {} }, checks = {},
+        containerImage = "img", taskRunner = { type = "x.Docker" } }, world)
+    contains(record.failure, "the files of the container cannot be brought back")
+end)
+
 case("every_property_of_the_docker_runner_reaches_the_engine", function()
     local world = engine {}
     world.engine.volumes = true
