@@ -105,10 +105,9 @@ local function build(props, host, call)
     local state = progress(host, function(aux) image = aux.ID or image end)
     local query = { dockerfile = dockerfile, t = host.list(props.tags),
         pull = props.pull ~= false and "true" or nil, target = props.target,
-        platform = props.platforms and table.concat(props.platforms, ",") or nil }
-    for name, map in pairs({ buildargs = props.buildArgs or false, labels = props.labels or false }) do
-        if map then query[name] = host.text(map) end
-    end
+        platform = props.platforms and table.concat(props.platforms, ","),
+        buildargs = props.buildArgs and host.text(props.buildArgs),
+        labels = props.labels and host.text(props.labels) }
     local answer
     answer, message, class = call("POST", "/build", { query = query, file = ARCHIVE,
         headers = { ["Content-Type"] = "application/x-tar" }, on_chunk = state.take,
@@ -174,7 +173,6 @@ local function prune(props, host, call)
     if props["until"] ~= nil then filters[#filters + 1] = { "until", host.list({ props["until"] }) } end
     if props.labelFilters ~= nil then filters[#filters + 1] = { "label", props.labelFilters } end
     local what = string.lower(props.pruneType)
-    if what == "build" then what = "build" end
     local ok, message, class = call("POST", "/" .. what .. "/prune",
         { query = { filters = host.json.encode(host.map(filters)) }, limits = { idle = 600 } })
     if ok == nil then return nil, message, class end
