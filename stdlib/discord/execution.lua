@@ -22,7 +22,7 @@ local SPEC = {
     message = function(props, host)
         local embeds = host.list()
         for i, given in ipairs(props.embedList or {}) do embeds[i] = embed(given, host) end
-        return notify.some(host, {
+        return host.map({
             content = props.content or props.payload == nil and notify.text(props, host) or nil,
             username = props.username,
             avatar_url = props.avatarUrl,

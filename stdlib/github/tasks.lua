@@ -27,7 +27,7 @@ local function run_workflow(props, host)
     if props.workflowId == nil or props.ref == nil then return nil, "'workflowId' and 'ref' are needed", "permanent" end
     local answer
     answer, message, class = send(props, host, "POST", path .. "/actions/workflows/" .. host.url.encode(props.workflowId) .. "/dispatches",
-        { json = rest.some(host, { ref = props.ref, inputs = props.inputs }) })
+        { json = host.map({ ref = props.ref, inputs = props.inputs }) })
     if answer == nil then return nil, message, class end
     return {}
 end
@@ -36,7 +36,7 @@ local function create_issue(props, host)
     local path, message, class = repository(props)
     if path == nil then return nil, message, class end
     local answer
-    answer, message, class = send(props, host, "POST", path .. "/issues", { json = rest.some(host, { title = props.title or "Kestra Github",
+    answer, message, class = send(props, host, "POST", path .. "/issues", { json = host.map({ title = props.title or "Kestra Github",
         body = props.body, labels = props.labels, assignees = props.assignees }) })
     if answer == nil then return nil, message, class end
     return { issueUrl = answer.json.html_url, issueNumber = answer.json.number }
@@ -57,7 +57,7 @@ local function create_pull(props, host)
     local path, message, class = repository(props)
     if path == nil then return nil, message, class end
     local answer
-    answer, message, class = send(props, host, "POST", path .. "/pulls", { json = rest.some(host, { title = props.title, body = props.body,
+    answer, message, class = send(props, host, "POST", path .. "/pulls", { json = host.map({ title = props.title, body = props.body,
         head = props.sourceBranch, base = props.targetBranch, draft = props.draft or false,
         maintainer_can_modify = props.maintainerCanModify or false }) })
     if answer == nil then return nil, message, class end

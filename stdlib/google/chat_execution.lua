@@ -4,7 +4,7 @@ local notify = use "lib.notify"
 local SPEC = {
     message = function(props, host)
         local text = props.text or props.payload == nil and notify.text(props, host) or nil
-        return notify.some(host, { text = text })
+        return host.map({ text = text })
     end,
 }
 

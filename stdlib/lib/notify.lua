@@ -148,16 +148,9 @@ function notify.text(props, host)
     return notify.join(lines, "\n", host)
 end
 
--- A map without what was not given.
-function notify.some(host, given)
-    local out = host.map()
-    for key, item in pairs(given) do out[key] = item end
-    return out
-end
-
 -- What services that speak Slack's format take about an execution.
 function notify.slack_execution(props, host)
-    return notify.some(host, {
+    return host.map({
         text = props.messageText or props.payload == nil and notify.text(props, host) or nil,
         channel = props.channel,
         username = props.username,

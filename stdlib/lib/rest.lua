@@ -21,13 +21,6 @@ function rest.at(base, path)
     return base .. path
 end
 
--- A map without what was not given.
-function rest.some(host, given)
-    local out = host.map()
-    for name, item in pairs(given) do out[name] = item end
-    return out
-end
-
 -- Sends `request` as `options` say; gives the answer with its body as a value in `json`, or nil, message,
 -- class and the status. `accept(answer)` may take a status of 400 and above.
 function rest.send(request, options, host, accept)

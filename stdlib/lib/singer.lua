@@ -162,7 +162,7 @@ end
 local function read_messages(uri, host)
     local reader, message, class = host.storage.reader(uri)
     if reader == nil then return nil, message, class end
-    local counts, total, last = {}, 0, nil
+    local counts, total, last = host.map(), 0, nil
     while true do
         local line = reader:line()
         if line == nil then break end

@@ -19,7 +19,7 @@ function telegram.send(props, host, is_summary)
         text_payload = true,
         url = url,
         message = function()
-            return notify.some(host, {
+            return host.map({
                 chat_id = props.channel,
                 text = text,
                 parse_mode = MODES[props.parseMode],

@@ -8,11 +8,11 @@ local SPEC = {
         local details = host.map()
         for name, item in pairs(props.customFields or {}) do details[name] = item end
         details.message = notify.join(lines, "\n", host)
-        return notify.some(host, {
+        return host.map({
             routing_key = props.routingKey,
             dedup_key = props.deduplicationKey,
             event_action = props.eventAction or "trigger",
-            payload = notify.some(host, {
+            payload = host.map({
                 summary = props.payloadSummary or title,
                 source = host.context.namespace .. "." .. host.context.flow_id,
                 severity = "error",

@@ -58,10 +58,10 @@ local function sentry_execution(props, host)
     local event, message, class = payload(props, host)
     if event == nil then return nil, message, class end
     local title, lines = notify.summary(props, host)
-    for name, given in pairs({ event_id = props.eventId or table.concat(string.split(host.uuid(), "-")), timestamp = host.date(host.now()),
+    for name, given in pairs(host.map({ event_id = props.eventId or table.concat(string.split(host.uuid(), "-")), timestamp = host.date(host.now()),
         platform = string.lower(props.platform or "JAVA"), level = string.lower(props.level or "ERROR"), transaction = props.transaction,
         server_name = props.serverName, extra = props.extra, errors = props.errors and host.list({ props.errors }),
-        message = { formatted = title .. "\n" .. tostring(notify.join(lines, "\n", host)) } }) do
+        message = { formatted = title .. "\n" .. tostring(notify.join(lines, "\n", host)) } })) do
         if event[name] == nil then event[name] = given end
     end
     return sentry_send(props, host, event)
@@ -75,7 +75,7 @@ local function twilio_alert(props, host) return notify.run(TWILIO, props, host) 
 
 local function twilio_execution(props, host)
     return notify.run({ auth = TWILIO.auth, message = function()
-        return notify.some(host, { body = props.body or notify.text(props, host), identity = props.identity, tag = props.tag })
+        return host.map({ body = props.body or notify.text(props, host), identity = props.identity, tag = props.tag })
     end }, props, host)
 end
 
@@ -87,7 +87,7 @@ local function qq_hook(props, host) return notify.run({ headers = qq_headers }, 
 
 local function qq_execution(props, host)
     return notify.run({ headers = qq_headers, message = function()
-        return notify.some(host, { content = notify.text(props, host), recipientIds = props.recipientIds })
+        return host.map({ content = notify.text(props, host), recipientIds = props.recipientIds })
     end }, props, host)
 end
 
@@ -97,7 +97,7 @@ local function whatsapp_execution(props, host)
         for i, id in ipairs(props.whatsAppIds or {}) do
             contacts[i] = { profile = { name = props.profileName }, wa_id = id }
         end
-        return notify.some(host, { contacts = #contacts > 0 and host.list(contacts) or nil, messages = host.list({ notify.some(host, {
+        return host.map({ contacts = #contacts > 0 and host.list(contacts) or nil, messages = host.list({ host.map({
             from = props.from, id = props.messageId, type = "text", recipient_id = props.recipientId,
             text = { body = props.textBody or notify.text(props, host) } }) }) })
     end }, props, host)

@@ -13,7 +13,7 @@ end
 local function tool_of(declared, host)
     local properties, required = host.map(), {}
     for _, parameter in ipairs(value.list(host, value.get(host, declared, "parameters"))) do
-        properties[parameter.name] = rest.some(host, { type = parameter.type, description = parameter.description,
+        properties[parameter.name] = host.map({ type = parameter.type, description = parameter.description,
             enum = value.get(host, parameter, "enumValues") })
         if parameter.required then required[#required + 1] = parameter.name end
     end
@@ -30,7 +30,7 @@ end
 local function chat(props, host)
     local messages = {}
     for _, given in ipairs(props.messages or {}) do
-        messages[#messages + 1] = rest.some(host, { role = tostring(given.role):lower(), content = value.get(host, given, "content"), name = value.get(host, given, "name") })
+        messages[#messages + 1] = host.map({ role = tostring(given.role):lower(), content = value.get(host, given, "content"), name = value.get(host, given, "name") })
     end
     if props.prompt ~= nil then messages[#messages + 1] = { role = "user", content = props.prompt } end
     if #messages == 0 then return nil, "'messages' or 'prompt' is needed", "permanent" end
@@ -46,7 +46,7 @@ local function chat(props, host)
     local choice = tools and (props.functionCall or "auto") or nil
     if choice ~= nil and choice ~= "auto" and choice ~= "none" then choice = { type = "function", ["function"] = { name = choice } } end
     local answer
-    answer, message, class = openai(props, host, "/chat/completions", rest.some(host, { model = props.model, messages = host.list(messages),
+    answer, message, class = openai(props, host, "/chat/completions", host.map({ model = props.model, messages = host.list(messages),
         temperature = props.temperature, top_p = props.topP, n = props.n, stop = props.stop, max_completion_tokens = props.maxTokens,
         presence_penalty = props.presencePenalty, frequency_penalty = props.frequencyPenalty, logit_bias = props.logitBias, user = props.user,
         response_format = format, tools = tools, tool_choice = choice }))
@@ -55,8 +55,8 @@ local function chat(props, host)
 end
 
 local function responses(props, host)
-    local prompt = props.promptId and rest.some(host, { id = props.promptId, variables = props.promptVariables }) or nil
-    local answer, message, class = openai(props, host, "/responses", rest.some(host, { model = props.model, input = props.input, text = props.text,
+    local prompt = props.promptId and host.map({ id = props.promptId, variables = props.promptVariables }) or nil
+    local answer, message, class = openai(props, host, "/responses", host.map({ model = props.model, input = props.input, text = props.text,
         tools = props.tools, tool_choice = props.toolChoice and props.toolChoice:lower(), store = props.store, prompt = prompt,
         previous_response_id = props.previousResponseId, reasoning = props.reasoning, max_output_tokens = props.maxOutputTokens,
         temperature = props.temperature, top_p = props.topP, parallel_tool_calls = props.parallelToolCalls, user = props.user }))
@@ -81,14 +81,14 @@ local function claude(props, host)
     if props.tools ~= nil then
         tools = {}
         for i, tool in ipairs(props.tools) do
-            tools[i] = rest.some(host, { name = tool.name, description = value.get(host, tool, "description"), input_schema = value.get(host, tool, "inputSchema") or { type = "object" } })
+            tools[i] = host.map({ name = tool.name, description = value.get(host, tool, "description"), input_schema = value.get(host, tool, "inputSchema") or { type = "object" } })
         end
     end
     local system = props.system
     if system ~= nil and props.promptCaching then system = host.list({ { type = "text", text = system, cache_control = { type = "ephemeral" } } }) end
     local answer, message, class = rest.ask({ method = "POST", url = "https://api.anthropic.com/v1/messages",
         headers = { ["x-api-key"] = props.apiKey, ["anthropic-version"] = "2023-06-01" },
-        json = rest.some(host, { model = props.model, max_tokens = props.maxTokens or 1024, messages = host.list(messages), system = system,
+        json = host.map({ model = props.model, max_tokens = props.maxTokens or 1024, messages = host.list(messages), system = system,
             temperature = props.temperature, top_p = props.topP, top_k = props.topK, tools = tools }) }, nil, host)
     if answer == nil then return nil, message, class end
     local texts, uses = {}, {}
@@ -96,9 +96,9 @@ local function claude(props, host)
         if part.type == "text" then texts[#texts + 1] = part.text end
         if part.type == "tool_use" then uses[#uses + 1] = host.map({ id = part.id, name = part.name, input = part.input }) end
     end
-    for name, key in pairs({ ["usage.input.tokens"] = "input_tokens", ["usage.output.tokens"] = "output_tokens" }) do
-        local count = rest.dig(host, answer, "usage", key)
-        if count ~= nil then host.metric(name, "counter", count) end
+    for _, kind in ipairs({ "input", "output" }) do
+        local count = rest.dig(host, answer, "usage", kind .. "_tokens")
+        if count ~= nil then host.metric("usage." .. kind .. ".tokens", "counter", count) end
     end
     return { rawResponse = host.json.encode(answer), outputText = table.concat(texts), toolUses = host.list(uses), stopReason = answer.stop_reason,
         cacheCreationInputTokens = rest.dig(host, answer, "usage", "cache_creation_input_tokens"),
@@ -136,7 +136,7 @@ local function linear(props, host)
     end
     local made
     made, message, class = ask("mutation C($i: IssueCreateInput!) { issueCreate(input: $i) { success issue { id } } }",
-        { i = rest.some(host, { teamId = team, title = props.title, description = props.description, labelIds = labels }) })
+        { i = host.map({ teamId = team, title = props.title, description = props.description, labelIds = labels }) })
     if made == nil then return nil, message, class end
     return { isSuccess = rest.dig(host, made, "issueCreate", "success"), issueId = rest.dig(host, made, "issueCreate", "issue", "id") }
 end
@@ -158,14 +158,14 @@ end
 local function resend(props, host)
     local files, message, class = attached(props.attachments, host, function(given, content)
         local has_uri = value.get(host, given, "uri") ~= nil
-        return rest.some(host, { filename = given.name, content = has_uri and content or nil, path = value.get(host, given, "path"),
+        return host.map({ filename = given.name, content = has_uri and content or nil, path = value.get(host, given, "path"),
             content_id = value.get(host, given, "contentId"), content_type = value.get(host, given, "contentType") })
     end)
     if files == nil then return nil, message, class end
     local headers = props.idempotencyKey and { ["Idempotency-Key"] = props.idempotencyKey } or nil
     local answer
     answer, message, class = rest.ask({ method = "POST", url = "https://api.resend.com/emails", auth = rest.bearer(props.apiKey), headers = headers,
-        json = rest.some(host, { from = props.from, to = props.to, subject = props.subject, cc = props.cc, bcc = props.bcc, reply_to = props.replyTo,
+        json = host.map({ from = props.from, to = props.to, subject = props.subject, cc = props.cc, bcc = props.bcc, reply_to = props.replyTo,
             html = props.html, text = props.text, headers = props.headers, scheduled_at = props.scheduledAt, tags = props.tags,
             attachments = #files > 0 and host.list(files) or nil }) }, nil, host)
     if answer == nil then return nil, message, class end
@@ -207,8 +207,8 @@ local function sendgrid(is_execution)
         for _, image in ipairs(images) do files[#files + 1] = image end
         local answer
         answer, message, class = rest.send({ method = "POST", url = "https://api.sendgrid.com/v3/mail/send", auth = rest.bearer(props.sendgridApiKey),
-            json = rest.some(host, { from = { email = props.from }, subject = props.subject or (is_execution and notify.summary(props, host)) or "",
-                personalizations = host.list({ rest.some(host, { to = addresses(props.to), cc = props.cc and addresses(props.cc) or nil }) }),
+            json = host.map({ from = { email = props.from }, subject = props.subject or (is_execution and notify.summary(props, host)) or "",
+                personalizations = host.list({ host.map({ to = addresses(props.to), cc = props.cc and addresses(props.cc) or nil }) }),
                 content = host.list(content), attachments = #files > 0 and host.list(files) or nil }) }, nil, host)
         if answer == nil then return nil, message, class end
         local headers = host.map()

@@ -265,9 +265,9 @@ local function dbt_wait(props, host, id)
     end)
     if state == nil then return nil, message, class end
     local out = {}
-    for name, file in pairs({ runResults = "run_results.json", manifest = "manifest.json" }) do
-        local found = props.parseRunResults ~= false and dbt_ask(props, host, "GET", "/runs/" .. id .. "/artifacts/" .. file)
-        if found then out[name] = host.storage.put({ text = host.json.encode(found), name = file }) end
+    for _, pair in ipairs({ { "runResults", "run_results.json" }, { "manifest", "manifest.json" } }) do
+        local found = props.parseRunResults ~= false and dbt_ask(props, host, "GET", "/runs/" .. id .. "/artifacts/" .. pair[2])
+        if found then out[pair[1]] = host.storage.put({ text = host.json.encode(found), name = pair[2] }) end
     end
     host.outputs(out)
     if state ~= "success" and host.context.mode ~= "plan" then return nil, "the run " .. id .. " ended as " .. tostring(state), "permanent" end
@@ -276,14 +276,11 @@ end
 
 local function dbt_trigger(props, host, last)
     local id, message, class = started(host, last, function()
-        local body = host.map()
-        for name, given in pairs({ cause = props.cause or "Triggered by Kestra.", git_sha = props.gitSha, git_branch = props.gitBranch,
+        local run, problem, why = dbt_ask(props, host, "POST", "/jobs/" .. props.jobId .. "/run/", {
+            cause = props.cause or "Triggered by Kestra.", git_sha = props.gitSha, git_branch = props.gitBranch,
             schema_override = props.schemaOverride, dbt_version_override = props.dbtVersionOverride, threads_override = props.threadsOverride,
             target_name_override = props.targetNameOverride, generate_docs_override = props.generateDocsOverride,
-            timeout_seconds_override = props.timeoutSecondsOverride, steps_override = props.stepsOverride }) do
-            body[name] = given
-        end
-        local run, problem, why = dbt_ask(props, host, "POST", "/jobs/" .. props.jobId .. "/run/", body)
+            timeout_seconds_override = props.timeoutSecondsOverride, steps_override = props.stepsOverride })
         if run == nil then return nil, problem, why end
         return rest.dig(host, run, "data", "id") or 0
     end)
@@ -302,7 +299,7 @@ local function graphql(props, host)
     local request, problem = http.request(props, host)
     if request == nil then return nil, problem, "permanent" end
     request.method, request.body = props.method or "POST", nil
-    request.json = rest.some(host, { query = props.query, variables = props.variables, operationName = props.operationName })
+    request.json = host.map({ query = props.query, variables = props.variables, operationName = props.operationName })
     local answer, message, class = host.http(request)
     if answer == nil then return nil, message, class end
     http.log(props, host, request, answer)

@@ -17,7 +17,7 @@ local function joined(list)
 end
 
 local function gitlab_issue(props, host)
-    local answer, message, class = gitlab(props, host, "POST", "/issues", { json = rest.some(host, { title = props.title,
+    local answer, message, class = gitlab(props, host, "POST", "/issues", { json = host.map({ title = props.title,
         description = props.issueDescription, labels = joined(props.labels) }) })
     if answer == nil then return nil, message, class end
     return { issueId = host.text(answer.json.iid), webUrl = answer.json.web_url, statusCode = answer.status }
@@ -38,7 +38,7 @@ local function gitlab_issues(props, host)
 end
 
 local function gitlab_merge(props, host)
-    local answer, message, class = gitlab(props, host, "POST", "/merge_requests", { json = rest.some(host, { title = props.title,
+    local answer, message, class = gitlab(props, host, "POST", "/merge_requests", { json = host.map({ title = props.title,
         source_branch = props.sourceBranch, target_branch = props.targetBranch, description = props.mergeRequestDescription }) })
     if answer == nil then return nil, message, class end
     return { mergeReqID = host.text(answer.json.iid), webUrl = answer.json.web_url, statusCode = answer.status }
@@ -59,7 +59,7 @@ local function jira(props, host, method, path, json)
 end
 
 local function jira_issue(props, host)
-    return jira(props, host, "POST", "/", { fields = rest.some(host, { project = { key = props.projectKey }, summary = props.summary,
+    return jira(props, host, "POST", "/", { fields = host.map({ project = { key = props.projectKey }, summary = props.summary,
         description = props.description, labels = props.labels, issuetype = { id = props.issueTypeId or "10001" } }) })
 end
 
@@ -128,7 +128,7 @@ local function zendesk(props, host)
     local auth = props.oauthToken and rest.bearer(props.oauthToken) or { type = "basic", username = host.join({ props.username or "", "/token" }),
         password = props.token }
     local answer, message, class = rest.send({ method = "POST", url = rest.at(props.domain, "/api/v2/tickets.json"), auth = auth,
-        json = { ticket = rest.some(host, { subject = props.subject, comment = props.description and { body = props.description },
+        json = { ticket = host.map({ subject = props.subject, comment = props.description and { body = props.description },
             priority = props.priority and props.priority:lower(), type = props.ticketType and props.ticketType:lower(),
             assignee_id = props.assigneeId, tags = props.tags }) } }, nil, host)
     if answer == nil then return nil, message, class end
@@ -175,7 +175,7 @@ end
 
 local function notion_create(props, host)
     if props.parentPageId == nil then return nil, "'parentPageId' is needed", "permanent" end
-    local page, message, class = notion(props, host, "POST", "/pages", rest.some(host, { parent = { page_id = props.parentPageId },
+    local page, message, class = notion(props, host, "POST", "/pages", host.map({ parent = { page_id = props.parentPageId },
         properties = notion_title(props, host), children = props.content and blocks(props.content, host) or nil }))
     if page == nil then return nil, message, class end
     return notion_outputs(props, page)
@@ -250,7 +250,7 @@ local function hubspot_search(kind)
     return function(props, host)
         local list, after, total = {}, props.after, nil
         repeat
-            local answer, message, class = hubspot(props, host, "POST", kind .. "/search", rest.some(host, { query = props.query, after = after,
+            local answer, message, class = hubspot(props, host, "POST", kind .. "/search", host.map({ query = props.query, after = after,
                 filterGroups = props.filterGroups, properties = props.properties, limit = props.limit or 10, sorts = props.sorts }))
             if answer == nil then return nil, message, class end
             for _, item in ipairs(value.list(host, value.get(host, answer.json, "results"))) do list[#list + 1] = item end
@@ -278,11 +278,11 @@ local TASKS = {
         end
         return "/pages" .. (#words > 0 and "?" .. table.concat(words, "&") or "")
     end, function(props, host)
-        return rest.some(host, { spaceId = props.spaceId, status = props.status, title = props.title, parentId = props.parentId,
+        return host.map({ spaceId = props.spaceId, status = props.status, title = props.title, parentId = props.parentId,
             subtype = props.subtype, body = page_of(props) })
     end) },
     { "confluence.pages.Update", confluence("PUT", function(props) return "/pages/" .. props.pageId end, function(props, host)
-        return rest.some(host, { id = props.pageId, status = props.status, title = props.title, spaceId = props.spaceId, parentId = props.parentId,
+        return host.map({ id = props.pageId, status = props.status, title = props.title, spaceId = props.spaceId, parentId = props.parentId,
             ownerId = props.ownerId, body = page_of(props), version = props.versionInfo })
     end) },
     { "notion.page.Create", notion_create }, { "notion.page.Update", notion_update },

@@ -2,7 +2,7 @@
 local notify = use "lib.notify"
 
 local SPEC = {
-    message = function(props, host) return notify.some(host, { text = props.messageText }) end,
+    message = function(props, host) return host.map({ text = props.messageText }) end,
 }
 
 local function run(props, host)

@@ -5,7 +5,7 @@ local SPEC = {
     message = function(props, host)
         if props.payload ~= nil then return {} end
         local title, lines = notify.summary(props, host)
-        return notify.some(host, {
+        return host.map({
             message = props.message or title,
             description = notify.join(lines, "\n", host),
             priority = props.priority,

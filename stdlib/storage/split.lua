@@ -9,8 +9,8 @@ local function way_of(props, host)
     if props.bytes ~= nil and (bytes == nil or bytes < 1) then
         return nil, "'bytes' is no size: " .. tostring(props.bytes) .. " (10MB, 200KB, 512)"
     end
-    for name, value in pairs({ rows = props.rows, partitions = props.partitions }) do
-        if value < 1 then return nil, "'" .. name .. "' must be at least 1" end
+    for _, name in ipairs({ "partitions", "rows" }) do
+        if props[name] ~= nil and props[name] < 1 then return nil, "'" .. name .. "' must be at least 1" end
     end
     if props.regexPattern ~= nil then
         local ok, message = host.re.matches(props.regexPattern, "")

@@ -14,7 +14,7 @@ local SPEC = {
         if props.payload ~= nil then return {} end
         local title, lines = notify.summary(props, host)
         local kind = props.alertType or "ERROR"
-        return notify.some(host, {
+        return host.map({
             message = props.message or title,
             summary = props.summary or notify.join(lines, "\n", host),
             alert_type = kind:lower(),
