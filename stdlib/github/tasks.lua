@@ -4,9 +4,8 @@ local rest = use "lib.rest"
 local value = use "lib.value"
 
 local function send(props, host, method, path, more)
-    local request = { method = method, url = rest.at(props.endpoint or "https://api.github.com", path), headers = {
-        Accept = "application/vnd.github+json", ["X-GitHub-Api-Version"] = "2022-11-28" } }
-    for name, given in pairs(more or {}) do request[name] = given end
+    local request = value.put({ method = method, url = rest.at(props.endpoint or "https://api.github.com", path), headers = {
+        Accept = "application/vnd.github+json", ["X-GitHub-Api-Version"] = "2022-11-28" } }, more)
     local token = props.oauthToken or props.jwtToken or props.appInstallationToken
     if props.login ~= nil and token ~= nil then
         request.auth = rest.basic(props.login, token)

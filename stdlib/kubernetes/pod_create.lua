@@ -60,19 +60,11 @@ end
 
 -- --- making it -----------------------------------------------------------------------------------
 
-local function copy(host, map)
-    local out = host.map()
-    for key, item in pairs(map or {}) do out[key] = item end
-    return out
-end
-
 -- Each container over `containerDefaultSpec`; a pod of a task does not start again.
 local function with_defaults(host, props, spec)
     local containers = host.list()
     for i, container in ipairs(value.list(host, spec.containers)) do
-        local out = copy(host, props.containerDefaultSpec)
-        for key, item in pairs(container) do out[key] = item end
-        containers[i] = out
+        containers[i] = value.put(value.put(host.map(), props.containerDefaultSpec), container)
     end
     spec.containers = containers
     if spec.restartPolicy == nil then spec.restartPolicy = "Never" end
@@ -82,12 +74,10 @@ end
 local function create_pod(props, host, connection, namespace)
     local files, message, class = podfiles.read(props, host)
     if files == nil then return nil, message, class end
-    local metadata = copy(host, props.metadata)
-    local labels = copy(host, metadata.labels)
-    for name, text in pairs(labels_of(host)) do labels[name] = text end
-    metadata.labels = labels
+    local metadata = value.put(host.map(), props.metadata)
+    metadata.labels = value.put(value.put(host.map(), metadata.labels), host.map(labels_of(host)))
     if metadata.name == nil and metadata.generateName == nil then metadata.name = pod_name(host) end
-    local spec = with_defaults(host, props, copy(host, props.spec))
+    local spec = with_defaults(host, props, value.put(host.map(), props.spec))
     if #files > 0 and metadata.name == nil then
         return nil, "'inputFiles' need 'metadata.name' instead of 'generateName'", "permanent"
     end

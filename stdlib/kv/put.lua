@@ -1,21 +1,18 @@
 -- Change a part of a key's value: a list of {key, value} sets what lies at dotted paths, a map is merged
 -- deeply, anything else replaces the value.
 local kv = use "lib.kv"
+local value = use "lib.value"
 
 local function merge(host, old, new)
     if not host.is_map(old) or not host.is_map(new) then return new end
-    local out = host.map()
-    for key, item in pairs(old) do out[key] = item end
+    local out = value.put(host.map(), old)
     for key, item in pairs(new) do out[key] = merge(host, old[key], item) end
     return out
 end
 
 local function set_path(host, old, path, new)
     if #path == 0 then return new end
-    local out = host.map()
-    if host.is_map(old) then
-        for key, item in pairs(old) do out[key] = item end
-    end
+    local out = value.put(host.map(), host.is_map(old) and old or nil)
     local rest = table.move(path, 2, #path, 1, {})
     out[path[1]] = set_path(host, out[path[1]], rest, new)
     return out

@@ -18,9 +18,8 @@ local PULLS, PULL_WAIT, PULL_WAIT_MAX = 5, 5, 120
 -- One call. The answer, or nil, message, class where the engine cannot be reached or says no.
 -- Each call may be made twice: names are ours, and a container that is started already says so.
 function docker.call(host, engine, method, path, more)
-    local request = { method = method, url = (engine.url or "http://engine") .. "/v1.41" .. path,
-        unix = engine.unix, tls = engine.tls, limits = { idle = CALL_WAIT } }
-    for name, given in pairs(more or {}) do request[name] = given end
+    local request = value.put({ method = method, url = (engine.url or "http://engine") .. "/v1.41" .. path,
+        unix = engine.unix, tls = engine.tls, limits = { idle = CALL_WAIT } }, more)
     local may_lack, accepted = request.may_lack, request.accept
     request.may_lack, request.accept = nil, nil
     local on_chunk, beginning = request.on_chunk, ""  -- of a stream, which may be what went wrong

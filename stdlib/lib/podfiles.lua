@@ -86,8 +86,7 @@ end
 
 local function side_container(host, props, name, command)
     local given = props.fileSidecar
-    local container = host.map()
-    for key, item in pairs(value.get(host, given, "defaultSpec") or {}) do container[key] = item end
+    local container = value.put(host.map(), value.get(host, given, "defaultSpec"))
     container.name = name
     container.image = value.get(host, given, "image") or "busybox"
     container.command = host.list(command)

@@ -24,11 +24,10 @@ end
 -- Sends `request` as `options` say; gives the answer with its body as a value in `json`, or nil, message,
 -- class and the status. `accept(answer)` may take a status of 400 and above.
 function rest.send(request, options, host, accept)
-    local auth, headers = request.auth, { Accept = "application/json" }
+    local auth = request.auth
     http.apply_options(request, options, host)
     request.auth = auth or request.auth
-    for name, text in pairs(request.headers or {}) do headers[name] = text end
-    request.headers, request.retry = headers, TRIES
+    request.headers, request.retry = value.put({ Accept = "application/json" }, request.headers), TRIES
     local answer, message, class = host.http(request)
     if answer == nil then return nil, message, class end
     if answer.planned then

@@ -76,8 +76,7 @@ function script.command(props, host, spec)
 end
 
 local function environment(props, host, spec)
-    local env = {}
-    for name, text in pairs(spec.env or {}) do env[name] = text end
+    local env = value.put({}, spec.env)
     if props.outputDirectory then
         host.workdir.make(OUTPUT_FOLDER)
         env.OUTPUT_DIR = host.workdir.path() .. "/" .. OUTPUT_FOLDER
@@ -106,7 +105,7 @@ local function collect_files(props, host)
     if props.outputFiles ~= nil then
         local found, message, class = host.workdir.output_files(props.outputFiles)
         if found == nil then return nil, message, class end
-        for path, uri in pairs(found) do files[path] = uri end
+        value.put(files, found)
     end
     if props.outputDirectory then
         local found, message, class = host.workdir.output_files({ OUTPUT_FOLDER .. "/**" })
@@ -223,7 +222,7 @@ function script.finish(props, host, spec, result)
     if spec.collect and not result.planned then
         more, message, class, is_warning = spec.collect(result)
         if more == nil then return nil, message, class end
-        for path, uri in pairs(more) do files[path] = uri end
+        value.put(files, host.map(more))
     end
     if not spec.is_bare then host.outputs({ outputFiles = files }) end
     if result.code ~= 0 then host.fail(failure(result, host, spec)) end

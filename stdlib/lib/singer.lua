@@ -50,8 +50,7 @@ end
 
 -- The configuration of a row, from the properties; files it needs are put into `files`.
 local function config_of(row, props, host, files)
-    local config = host.map()
-    for name, given in pairs(props.configs or {}) do config[name] = given end
+    local config = value.put(host.map(), props.configs)
     for _, word in ipairs(string.split(row.config or "", ";")) do
         local rest, otherwise = cut(word, "=")
         local how, key

@@ -1,6 +1,7 @@
 -- Terraform and OpenTofu: the counts of the last plan or apply as an output, and the lock of the state
 -- that must not outlive the tool.
 local script = use "lib.script"
+local value = use "lib.value"
 
 local terraform = {}
 
@@ -108,9 +109,7 @@ function terraform.plan(props, host, spec)
         end
     end
     local counts
-    local env = { TF_IN_AUTOMATION = "1" }
-    for name, text in pairs(spec.env or {}) do env[name] = text end
-    for name, text in pairs(props.env or {}) do env[name] = text end
+    local env = value.put(value.put({ TF_IN_AUTOMATION = "1" }, spec.env), props.env)
     local result
     result, message = host.exec({ script = table.concat(all, "\n"), env = env, reads = true, log = false,
         on_line = function(stream, line)

@@ -1,4 +1,4 @@
--- Reading maps that may lack a key or hold null, and small text helpers.
+-- Reading maps that may lack a key or hold null, putting them together, and small things about texts.
 local value = {}
 
 -- map[key], nil where there is no map, no such key, or null.
@@ -20,6 +20,19 @@ end
 function value.is_empty(map)
     for _ in pairs(map) do return false end
     return true
+end
+
+-- Puts the members of `more`, where it is given, into a map or table, and gives that.
+function value.put(into, more)
+    for key, item in pairs(more or {}) do into[key] = item end
+    return into
+end
+
+-- The members of a map as texts, in a table.
+function value.texts(host, map)
+    local out = {}
+    for name, item in pairs(map or {}) do out[name] = host.text(item) end
+    return out
 end
 
 -- The text between quotes for a POSIX shell.

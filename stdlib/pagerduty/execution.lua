@@ -1,12 +1,12 @@
 -- Send an event about an execution to PagerDuty.
 local notify = use "lib.notify"
+local value = use "lib.value"
 
 local SPEC = {
     message = function(props, host)
         if props.payload ~= nil then return {} end
         local title, lines = notify.summary(props, host)
-        local details = host.map()
-        for name, item in pairs(props.customFields or {}) do details[name] = item end
+        local details = value.put(host.map(), props.customFields)
         details.message = notify.join(lines, "\n", host)
         return host.map({
             routing_key = props.routingKey,

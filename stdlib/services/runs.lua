@@ -27,11 +27,8 @@ local function job_path(name)
 end
 
 local function jenkins_build(props, host)
-    local form
-    for name, given in pairs(props.parameters or {}) do
-        form = form or {}
-        form[name] = host.text(given)
-    end
+    local form = value.texts(host, props.parameters)
+    if value.is_empty(form) then form = nil end
     local answer, message, class = jenkins(props, host, "POST", job_path(props.jobName) .. (form and "/buildWithParameters" or "/build"), form)
     if answer == nil then return nil, message, class end
     return { status = answer.status }
@@ -48,9 +45,7 @@ end
 local function airflow(props, host, last)
     local base = rest.at(props.baseUrl, "/api/v1/dags/" .. host.url.encode(props.dagId) .. "/dagRuns")
     local function ask(method, path, json)
-        local headers = {}
-        for name, text in pairs(props.headers or {}) do headers[name] = host.text(text) end
-        return rest.ask({ method = method, url = base .. path, headers = headers, json = json }, props.options, host)
+        return rest.ask({ method = method, url = base .. path, headers = value.texts(host, props.headers), json = json }, props.options, host)
     end
     local id, message, class = started(host, last, function()
         local run, problem, why = ask("POST", "", props.body or host.map({ { "conf", host.map({ { "kestra_execution_id", host.context.execution_id } }) } }))
@@ -150,8 +145,7 @@ local function hightouch(props, host, last)
     local sync = host.text(props.syncId)
     local function ask(method, path, more)
         local request = { method = method, url = "https://api.hightouch.com/api/v1/syncs/" .. sync .. path, auth = rest.bearer(props.token) }
-        for name, given in pairs(more or {}) do request[name] = given end
-        return rest.ask(request, props.options, host)
+        return rest.ask(value.put(request, more), props.options, host)
     end
     local id, message, class = started(host, last, function()
         local run, problem, why = ask("POST", "/trigger", { json = { fullResync = props.fullResynchronization or false } })
@@ -314,15 +308,10 @@ local function graphql(props, host)
 end
 
 local function zapier(props, host)
-    local headers = {}
-    for name, text in pairs(props.headers or {}) do headers[name] = host.text(text) end
     local is_get = props.method == "GET"
-    local query
-    if is_get and props.content ~= nil then
-        query = {}
-        for name, given in pairs(props.content) do query[name] = host.text(given) end
-    end
-    local answer, message, class = host.http({ method = props.method or "POST", url = props.url, headers = headers, query = query,
+    local query = is_get and props.content and value.texts(host, props.content) or nil
+    local answer, message, class = host.http({ method = props.method or "POST", url = props.url,
+        headers = value.texts(host, props.headers), query = query,
         json = not is_get and (props.content or host.map()) or nil, limits = { total = host.duration(props.timeout or 30) } })
     if answer == nil then return nil, message, class end
     if not answer.planned and answer.status >= 400 and not props.allowFailed then

@@ -13,8 +13,7 @@ local function ask(props, host, method, path, more)
     if #servers == 0 then return nil, "'connection.hosts' names no server", "permanent" end
     local prefix = value.get(host, connection, "pathPrefix") or ""
     if prefix ~= "" and not string.starts(prefix, "/") then prefix = "/" .. prefix end
-    local request = { method = method, url = rest.at(servers[1], prefix .. path), headers = {}, query = {} }
-    for name, given in pairs(more or {}) do request[name] = given end
+    local request = value.put({ method = method, url = rest.at(servers[1], prefix .. path), headers = {}, query = {} }, more)
     if props.routing ~= nil then request.query.routing = props.routing end
     if value.is_empty(request.query) then request.query = nil end
     local user = value.get(host, connection, "basicAuth")
@@ -46,11 +45,9 @@ local function request(props, host)
         body, message, class = decoded(props.body, host, "body")
         if body == nil then return nil, message, class end
     end
-    local query = {}
-    for name, text in pairs(props.parameters or {}) do query[name] = host.text(text) end
     local path = string.starts(props.endpoint, "/") and props.endpoint or "/" .. props.endpoint
     local answer
-    answer, message, class = ask(props, host, props.method or "GET", path, { json = body, query = query })
+    answer, message, class = ask(props, host, props.method or "GET", path, { json = body, query = value.texts(host, props.parameters) })
     if answer == nil then return nil, message, class end
     return { status = answer.status, response = answer.json or answer.body }
 end

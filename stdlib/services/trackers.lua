@@ -8,8 +8,7 @@ local value = use "lib.value"
 local function gitlab(props, host, method, path, more)
     local base = rest.at(props.url or "https://gitlab.com", (props.apiPath or "/api/v4/projects") .. "/" .. host.url.encode(props.projectId))
     local request = { method = method, url = base .. path, headers = { ["PRIVATE-TOKEN"] = props.token } }
-    for name, given in pairs(more) do request[name] = given end
-    return rest.send(request, nil, host)
+    return rest.send(value.put(request, more), nil, host)
 end
 
 local function joined(list)
@@ -75,10 +74,8 @@ end
 
 local function servicenow(props, host, method, path, more)
     local base = string.find(props.domain, "://") and props.domain or "https://" .. props.domain .. ".service-now.com"
-    local request = { method = method, url = rest.at(base, "/api/now/table/" .. host.url.encode(props.table) .. path), headers = {} }
-    for name, text in pairs(props.headers or {}) do request.headers[name] = host.text(text) end
-    for name, given in pairs(more or {}) do request[name] = given end
-    request.auth = rest.basic(props.username, props.password)
+    local request = { method = method, url = rest.at(base, "/api/now/table/" .. host.url.encode(props.table) .. path),
+        headers = value.texts(host, props.headers), auth = rest.basic(props.username, props.password) }
     if props.clientId ~= nil then
         local token, message, class = rest.ask({ method = "POST", url = rest.at(base, "/oauth_token.do"), form = { grant_type = "password",
             client_id = props.clientId, client_secret = props.clientSecret, username = props.username, password = props.password } },
@@ -86,7 +83,7 @@ local function servicenow(props, host, method, path, more)
         if token == nil then return nil, message, class end
         request.auth = rest.bearer(host.hide("servicenow token " .. host.uuid(), token.access_token or ""))
     end
-    return rest.send(request, props.options, host)
+    return rest.send(value.put(request, more), props.options, host)
 end
 
 local function servicenow_post(props, host)
@@ -222,7 +219,7 @@ local function hubspot_write(kind, is_update)
             if props[ours] ~= nil then fields[theirs] = host.text(props[ours]) end
         end
         if kind == "tickets" and fields.hs_pipeline_stage == nil then fields.hs_pipeline_stage = "1" end
-        for name, given in pairs(props.additionalProperties or {}) do fields[name] = given end
+        value.put(fields, props.additionalProperties)
         local path = is_update and kind .. "/" .. props[about.id] or kind
         local answer, message, class = hubspot(props, host, is_update and "PATCH" or "POST", path, { properties = fields })
         if answer == nil then return nil, message, class end

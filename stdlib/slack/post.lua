@@ -1,5 +1,6 @@
 -- Post a message as a Slack app.
 local slack = use "lib.slack"
+local value = use "lib.value"
 
 local function run(props, host)
     local message = host.map()
@@ -8,11 +9,10 @@ local function run(props, host)
         if not host.is_map(decoded) then
             return nil, "'payload' is no JSON object: " .. tostring(problem), "permanent"
         end
-        for key, item in pairs(decoded) do message[key] = item end
+        message = decoded
     end
-    local own = { text = props.messageText, channel = props.channel, thread_ts = props.timestamp,
-        username = props.username, icon_url = props.iconUrl, icon_emoji = props.iconEmoji }
-    for key, item in pairs(own) do message[key] = item end
+    value.put(message, host.map({ text = props.messageText, channel = props.channel, thread_ts = props.timestamp,
+        username = props.username, icon_url = props.iconUrl, icon_emoji = props.iconEmoji }))
     local answer, problem, class = slack.call(host, props.token, "chat.postMessage", message)
     if answer == nil then return nil, problem, class end
     return { timestamp = answer.ts }

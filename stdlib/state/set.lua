@@ -1,12 +1,11 @@
 -- Add entries to a state.
 local state = use "lib.state"
+local value = use "lib.value"
 
 local function run(props, host)
     local found, message, class = state.read(props, host)
     if message ~= nil then return nil, message, class end
-    local data = host.map()
-    for key, value in pairs(found or {}) do data[key] = value end
-    for key, value in pairs(props.data or {}) do data[key] = value end
+    local data = value.put(value.put(host.map(), found), props.data)
     local key, namespace = state.place(props, host)
     local ok
     ok, message, class = host.kv.set(key, data, { namespace = namespace })
