@@ -8,7 +8,7 @@ local function request(connection, host, bucket, key, spec)
     local is_host = not connection.path_style and string.find(bucket, ".") == nil
     local path = "/" .. (key or "")
     if is_host then
-        spec.endpoint = "https://" .. bucket .. ".s3." .. connection.region .. ".amazonaws.com"
+        spec.prefix = bucket .. ".s3"
     else
         path = "/" .. bucket .. path
     end

@@ -2,12 +2,13 @@
 local aws = use "lib.aws"
 local fetched = use "lib.fetched"
 local records = use "lib.records"
+local rest = use "lib.rest"
 local serdes = use "lib.serdes"
 local value = use "lib.value"
 
 local POLL = 5  -- seconds between two looks at what goes on
 
--- --- helpers --------------------------------------------------------------------------------------
+-- --- rows -----------------------------------------------------------------------------------------
 
 -- What `from` means: a map, a list of maps, JSON text of either, or a file of rows. Calls visit for each.
 local function each(props, host, given, visit)
@@ -320,20 +321,15 @@ local OVER = { SUCCEEDED = true, FAILED = true, STOPPED = true, TIMEOUT = true, 
 
 -- Waits for the end of a run; one that ends badly fails unless it was to be stopped.
 local function wait_run(props, host, connection, run_id, wanted)
-    local start, most = host.now(), props.maxDuration and host.duration(props.maxDuration) * 1000
-    while true do
-        local run, message, class = job_run(props, host, connection, run_id)
-        if run == nil then return nil, message, class end
-        if OVER[run.state] or host.context.mode == "plan" then
-            if run.state == wanted or host.context.mode == "plan" then return run end
-            host.outputs(run)
-            return nil, "the job run ended as " .. run.state .. (run.errorMessage and ": " .. run.errorMessage or ""), "permanent"
-        end
-        if most ~= nil and host.now() - start > most then
-            return nil, "the job run did not end within 'maxDuration'; it goes on", "permanent"
-        end
-        host.sleep(host.duration(props.interval or 1))
-    end
+    local run, message, class = rest.wait(host, props.interval or 1, props.maxDuration, "the job run", function()
+        local found, problem, why = job_run(props, host, connection, run_id)
+        if found == nil then return nil, problem, why end
+        return (OVER[found.state] or host.context.mode == "plan") and found
+    end)
+    if run == nil then return nil, message, class end
+    if run.state == wanted or host.context.mode == "plan" then return run end
+    host.outputs(run)
+    return nil, "the job run ended as " .. run.state .. (run.errorMessage and ": " .. run.errorMessage or ""), "permanent"
 end
 
 local function start_job(props, host, connection, last)

@@ -1,4 +1,5 @@
 -- Requests to AWS: credentials, the signature (version 4), endpoints, what a failure is.
+local rest = use "lib.rest"
 local value = use "lib.value"
 
 local aws = {}
@@ -64,11 +65,13 @@ local function none()
         .. "AWS_SECRET_ACCESS_KEY, or a profile in ~/.aws/credentials", "permanent"
 end
 
+local function name_of(region, prefix)
+    return prefix .. "." .. region .. (string.starts(region, "cn-") and ".amazonaws.com.cn" or ".amazonaws.com")
+end
+
 -- `prefix` is of the host's name, `service` of the signature.
 local function endpoint(connection, prefix)
-    if connection.endpoint ~= nil then return connection.endpoint end
-    local domain = string.starts(connection.region, "cn-") and ".amazonaws.com.cn" or ".amazonaws.com"
-    return "https://" .. prefix .. "." .. connection.region .. domain
+    return connection.endpoint or "https://" .. name_of(connection.region, prefix)
 end
 
 local function assume_role(connection, props, host)
@@ -107,8 +110,7 @@ function aws.connect(props, host)
     end
     connection.path_style = props.forcePathStyle or props.endpointOverride ~= nil
     if props.endpointOverride ~= nil then
-        connection.endpoint = props.endpointOverride
-        while string.ends(connection.endpoint, "/") do connection.endpoint = connection.endpoint:sub(1, -2) end
+        connection.endpoint = rest.at(props.endpointOverride, "")
     end
     if props.stsRoleArn ~= nil then return assume_role(connection, props, host) end
     return connection
@@ -154,12 +156,11 @@ end
 -- A request in its signed form.
 local function signed(connection, host, spec)
     local time = stamp(host)
-    local base = spec.endpoint or endpoint(connection, spec.prefix or spec.service)
+    local base = endpoint(connection, spec.prefix or spec.service)
     local is_s3 = spec.service == "s3"
     local path, query = encoded_path(host, spec.path or "/"), encoded_query(host, spec.query)
     local payload = spec.file and UNSIGNED or host.hash("sha256", spec.body or "")
-    local headers = { ["X-Amz-Date"] = time, Host = authority(base) }
-    for name, text in pairs(spec.headers or {}) do headers[name] = text end
+    local headers = value.put({ ["X-Amz-Date"] = time, Host = authority(base) }, spec.headers)
     if is_s3 then headers["X-Amz-Content-Sha256"] = payload end
     if connection.token ~= nil then headers["X-Amz-Security-Token"] = connection.token end
     local names = {}
@@ -188,8 +189,7 @@ function aws.presign(connection, host, spec)
     for name in pairs(spec.headers) do names[#names + 1] = name end
     table.sort(names)
     local list = table.concat(names, ";")
-    local query = {}
-    for name, text in pairs(spec.query) do query[name] = text end
+    local query = value.put({}, spec.query)
     query["X-Amz-Algorithm"], query["X-Amz-Date"] = "AWS4-HMAC-SHA256", time
     query["X-Amz-Credential"] = connection.key .. "/" .. time:sub(1, 8) .. "/" .. connection.region .. "/" .. spec.service .. "/aws4_request"
     query["X-Amz-Expires"], query["X-Amz-SignedHeaders"] = tostring(spec.expires), list
@@ -219,7 +219,7 @@ local function reason(answer, host)
 end
 
 -- Sends a request: `service`, `method` (POST), `path`, `query`, `headers`, `body` or `file`, `save`; `prefix`
--- or `endpoint` where the host's name is another. A refusal is nil, message, class, and its code.
+-- where the host's name begins with another word than the service. A refusal is nil, message, class, and its code.
 function aws.request(connection, host, spec)
     for try = 1, TRIES do
         local request = signed(connection, host, spec)
@@ -231,7 +231,7 @@ function aws.request(connection, host, spec)
         local code, text = reason(answer, host)
         class = THROTTLED[code] and "throttled" or answer.class
         if class ~= "throttled" or try == TRIES then
-            message = (spec.prefix or spec.service) .. " answered with status " .. answer.status
+            message = spec.service .. " answered with status " .. answer.status
             if code ~= "" then message = message .. ", " .. code end
             if text ~= nil then message = message .. ": " .. tostring(text):sub(1, 500) end
             return nil, message, class, code
@@ -263,7 +263,7 @@ function aws.hosts(props, prefix)
     local url = props.endpointOverride
     if type(url) == "string" and string.find(url, "://") then return { authority(url) } end
     if type(props.region) ~= "string" or string.find(props.region, "{") then return {} end
-    return { prefix .. "." .. props.region .. ".amazonaws.com" }
+    return { name_of(props.region, prefix) }
 end
 
 return aws
