@@ -1,35 +1,9 @@
 -- Messages to services that take JSON by HTTP: one request, what a failure is, what of an execution is
 -- worth telling.
+local rest = use "lib.rest"
 local value = use "lib.value"
 
 local notify = {}
-
-local TRIES = 3  -- a service that asks to wait is asked again
-
-local function limits_of(options, host)
-    local function seconds(name)
-        local given = value.get(host, options, name)
-        return given and host.duration(given)
-    end
-    return {
-        connect = seconds("connectTimeout"),
-        idle = seconds("readIdleTimeout"),
-        total = seconds("readTimeout"),
-        bytes = value.get(host, options, "maxContentLength"),
-    }
-end
-
-local function proxy_of(options, host)
-    local proxy = value.get(host, options, "proxy")
-    local address = value.get(host, proxy, "address")
-    if address == nil then return nil end
-    local port = value.get(host, proxy, "port")
-    return {
-        url = "http://" .. host.text(address) .. (port and ":" .. host.text(port) or ""),
-        username = value.get(host, proxy, "username"),
-        password = value.get(host, proxy, "password"),
-    }
-end
 
 -- A text that is to be JSON: sent as it is, refused where it is none. One that holds a secret cannot
 -- be looked at.
@@ -47,26 +21,10 @@ end
 -- Sends a request: `url`, `json` or `body`, `headers`, `auth`, `method`. Gives the answer, or nil,
 -- message, class.
 function notify.send(request, options, host)
+    local headers = value.put({ ["Content-Type"] = "application/json" }, request.headers)
     request.method = request.method or "POST"
-    request.limits, request.proxy = limits_of(options, host), proxy_of(options, host)
-    request.retry = TRIES
-    local headers = { ["Content-Type"] = "application/json" }
-    for name, text in pairs(request.headers or {}) do headers[name] = text end
-    for name, text in pairs(value.get(host, options, "headers") or {}) do
-        headers[name] = host.text(text)
-    end
-    request.headers = headers
-    local answer, message, class = host.http(request)
-    if answer == nil then return nil, message, class end
-    if answer.planned or answer.status < 400 then return answer end
-    message = "the service answered with status " .. answer.status
-    if type(answer.body) == "string" and #answer.body > 0 then
-        message = message .. ": " .. string.trim(answer.body:sub(1, 500))
-    end
-    if answer.retry_after ~= nil then
-        host.fail(message, { class = answer.class, retry_after = answer.retry_after })
-    end
-    return nil, message, answer.class
+    request.headers = value.put(headers, value.texts(host, value.get(host, options, "headers")))
+    return rest.send(request, options, host)
 end
 
 -- The request of a webhook: what `payload` says, with `message` put over it.
@@ -81,10 +39,8 @@ function notify.body(payload, message, host)
                 "permanent"
         end
     end
-    local json = host.map()
-    for key, item in pairs(is_plain and host.json.decode(payload) or {}) do json[key] = item end
-    for key, item in pairs(message) do json[key] = item end
-    return { json = json }
+    local json = value.put(host.map(), is_plain and host.json.decode(payload) or nil)
+    return { json = value.put(json, host.map(message)) }
 end
 
 -- Posts one JSON document. `spec`: url(props, host), headers(props, host), auth(props) where they are not
