@@ -1,12 +1,11 @@
 -- Models of Docker's Model Runner, by its REST API.
+local http = use "lib.http"
 local value = use "lib.value"
 
 local PULL_IDLE = 600  -- seconds without a word
 
 local function call(host, props, method, path, more)
-    local request = { method = method, url = props.host .. path }
-    for name, given in pairs(more or {}) do request[name] = given end
-    local answer, message, class = host.http(request)
+    local answer, message, class = host.http(value.put({ method = method, url = props.host .. path }, more))
     if answer == nil then
         return nil, "the model runner at '" .. props.host .. "' does not answer: " .. message
             .. " (docker desktop enable model-runner --tcp 12434)", class
@@ -63,17 +62,12 @@ local function delete(props, host)
     return {}
 end
 
-local function hosts(props)
-    local start = type(props.host) == "string" and string.find(props.host, "://")
-    return start and { (string.split(props.host:sub(start + 3), "/"))[1] } or {}
-end
-
 local function declare(name, effects, body, idempotent)
     return task {
         implements = "io.kestra.plugin.docker.model." .. name,
         effects = effects,
         idempotent = function() return idempotent end,
-        hosts = hosts,
+        hosts = function(props) return http.hosts({ uri = props.host }) end,
         run = body,
         plan = body,
     }
