@@ -276,6 +276,14 @@ EngineKeeper execution_keeper(Execution *execution) {
     return (EngineKeeper){write_page, read_page, execution};
 }
 
+// What could not be read of its history would look as if it had never been.
+static Err check_whole(const Execution *execution) {
+    const char *broken = engine_fault(execution->engine);
+    if (broken == NULL) return err_none();
+    return err_make(ERR_STORE, "execution '" STR_FMT "' cannot be read: %s", STR_ARG(execution->id),
+                    broken);
+}
+
 static Err fold_events(Execution *execution) {
     Store *store = execution->runtime->store;
     EngineKeeper keeper = execution_keeper(execution);
@@ -299,11 +307,7 @@ static Err fold_events(Execution *execution) {
     if (err.code != ERR_NONE) return err;
     err = store_events(store, execution->id, seq, fold_event, &fold);
     arena_release(&fold.arena);
-    if (err.code != ERR_NONE) return err;
-    const char *broken = engine_fault(execution->engine);
-    if (broken == NULL) return err;
-    return err_make(ERR_STORE, "execution '" STR_FMT "' cannot be read: %s", STR_ARG(execution->id),
-                    broken);
+    return err.code == ERR_NONE ? check_whole(execution) : err;
 }
 
 Err execution_load(Runtime *runtime, Str id, Execution **out) {
@@ -337,7 +341,10 @@ Err execution_look(Runtime *runtime, Str id, Execution **out) {
     Err err = store_begin_reading(runtime->store);
     if (err.code == ERR_NONE) {
         err = fold_events(*out);
-        if (err.code == ERR_NONE) engine_fetch((*out)->engine);
+        if (err.code == ERR_NONE) {
+            engine_fetch((*out)->engine);
+            err = check_whole(*out);
+        }
         store_end_reading(runtime->store);
     }
     if (err.code != ERR_NONE) {

@@ -89,6 +89,21 @@ def test_a_snapshot_keeps_what_was_measured():
         assert shown["taskRunList"] == ended["taskRunList"]
 
 
+def test_a_damaged_page_is_told():
+    with world() as folder:
+        it = World(folder)
+        body = f"      - id: value\n        type: {RETURN}\n        format: x\n"
+        artifact = it.compile("  - id: each\n    type: io.kestra.plugin.core.flow.ForEach\n"
+                              f"    values: \"{{{{ range(1, 4000) }}}}\"\n    tasks:\n{body}")
+        flowtest.run([flowtest.FLOWRUN, "run", artifact, "--id", "x", "--state-dir", it.state], check=0)
+        show = [flowtest.FLOWRUN, "show", "x", "--state-dir", it.state]
+        flowtest.run(show, check=0)
+        with sqlite3.connect(it.state / "store.db") as store:
+            assert store.execute("UPDATE page SET bytes = x'00' WHERE number = (SELECT min(number) FROM page)").rowcount > 0
+        done = flowtest.run(show)
+        assert done.returncode == 74 and "of its snapshot is damaged" in done.stderr, (done.returncode, done.stderr)
+
+
 def test_lines_of_a_loop_say_which_iteration():
     with world() as folder:
         it = World(folder)
